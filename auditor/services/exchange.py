@@ -1,0 +1,113 @@
+"""The wire format of Exchange Web Services' GetUserPhoto, in its SOAP and its REST form.
+
+Sources: office-developer-exchange-docs (getuserphoto-operation, how-to-get-user-photos), MS-OXWSPHOTO,
+ews-managed-api (GetUserPhotoRequest, GetUserPhotoResponse), ews-throttling-in-exchange.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from urllib.parse import urlencode
+from xml.etree.ElementTree import Element, ParseError
+from xml.sax.saxutils import escape
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from auditor.services.http import MAX_PICTURE, Answer, Api
+
+SIZE = "HR648x648"
+"""The largest; where it is not stored the largest smaller one comes."""
+PATH = "/EWS/Exchange.asmx"
+_SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
+_MESSAGES = "{http://schemas.microsoft.com/exchange/services/2006/messages}"
+_ENVELOPE = """<?xml version="1.0" encoding="utf-8"?>
+<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"
+ xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types"
+ xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages">
+<soap:Header><t:RequestServerVersion Version="Exchange2013"/></soap:Header>
+<soap:Body><m:GetUserPhoto><m:Email>{email}</m:Email><m:SizeRequested>{size}</m:SizeRequested></m:GetUserPhoto>
+</soap:Body></soap:Envelope>"""
+
+
+@dataclass(frozen=True, slots=True)
+class EwsAnswer:
+    """One answer: HTTP status, the picture where one came, EWS's own response code where one came."""
+
+    status: int
+    picture: bytes
+    code: str
+    etag: str
+    diagnostics: str
+    """The header `x-ms-diagnostics`: why a token is refused."""
+
+
+@dataclass
+class Ews:
+    """A thin client of one operation."""
+
+    api: Api
+    protocol: str
+
+    async def photo(self, email: str) -> EwsAnswer:
+        """GetUserPhoto for one address, in the configured form."""
+        # The anchor sends the request to the server that holds the mailbox (as exchangelib does).
+        headers = {"X-AnchorMailbox": email} if email.isascii() else {}
+        if self.protocol == "rest":
+            query = urlencode({"email": email, "size": SIZE})
+            answer = await self.api.get(f"{PATH}/s/GetUserPhoto?{query}", headers=headers, max_bytes=MAX_PICTURE)
+            return _rest(answer)
+        headers |= {
+            "Content-Type": "text/xml; charset=utf-8",
+            "SOAPAction": '"http://schemas.microsoft.com/exchange/services/2006/messages/GetUserPhoto"',
+        }
+        content = _ENVELOPE.format(email=escape(email), size=SIZE).encode()
+        return _soap(await self.api.post(PATH, content, headers=headers, max_bytes=2 * MAX_PICTURE))
+
+
+def _rest(answer: Answer) -> EwsAnswer:
+    picture, code = b"", ""
+    if answer.status == 200:
+        # A 200 may still be an error told in XML (ews-throttling-in-exchange): never take that for a picture.
+        code = soap_code(answer.body) if answer.content_type in {"text/xml", "application/soap+xml"} else ""
+        picture = b"" if code else answer.body
+    return EwsAnswer(answer.status, picture, code, _etag(answer), answer.headers.get("x-ms-diagnostics", ""))
+
+
+def _soap(answer: Answer) -> EwsAnswer:
+    picture, code = b"", ""
+    root = _parse(answer.body)
+    if root is not None:
+        code = soap_code(answer.body)
+        data = root.findtext(f".//{_MESSAGES}GetUserPhotoResponse/{_MESSAGES}PictureData")
+        if data:
+            try:
+                picture = base64.b64decode("".join(data.split()), validate=True)
+            except (binascii.Error, ValueError):
+                code = "PictureDataNotBase64"
+    return EwsAnswer(answer.status, picture, code, _etag(answer), answer.headers.get("x-ms-diagnostics", ""))
+
+
+def soap_code(body: bytes) -> str:
+    """The response code that an EWS answer tells: `NoError`, an error's name, `Fault`; empty where it is not XML."""
+    root = _parse(body)
+    if root is None:
+        return ""
+    for element in root.iter():
+        if element.tag.rsplit("}", 1)[-1] == "ResponseCode" and element.text:
+            return element.text.strip()
+    return "Fault" if root.find(f".//{_SOAP}Fault") is not None else ""
+
+
+def _parse(body: bytes) -> Element | None:
+    try:
+        root: Element = fromstring(body, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError):
+        return None
+    return root
+
+
+def _etag(answer: Answer) -> str:
+    return answer.headers.get("etag", "").strip('"')

@@ -1,0 +1,116 @@
+"""The wire format of SharePoint Online's people: profile properties, userphoto.aspx, the picture file.
+
+Sources: pnp/cli-microsoft365 (userprofile-get), sp-dev-docs (work-with-user-profiles,
+upload-user-profile-pictures, multigeo-userprofileexperience, security-apponly-azuread).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote, urlencode, urlsplit
+
+from auditor.services.errors import BadAnswer
+from auditor.services.http import MAX_PICTURE, Answer, Web
+
+USER_NOT_FOUND = "User Profile Error 1000"
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileAnswer:
+    """What PeopleManager says of one account."""
+
+    status: int
+    found: bool
+    """False only where the service says that it has no such profile."""
+    top: Mapping[str, Any]
+    """The members beside UserProfileProperties: PictureUrl, PersonalSiteHostUrl, …"""
+    properties: Mapping[str, str]
+    """UserProfileProperties by key."""
+    error: str
+    """The service's own words, where it refused."""
+    diagnostics: str
+
+
+@dataclass
+class People:
+    """A thin client over the hosts of one tenant's SharePoint."""
+
+    web: Web
+
+    async def profile(self, site: str, upn: str) -> ProfileAnswer:
+        """`GetPropertiesFor` the UPN's claim, asked at `site` (an origin)."""
+        claim = quote(f"'i:0#.f|membership|{upn.replace(chr(39), chr(39) * 2)}'", safe="'")
+        url = f"{site}/_api/SP.UserProfiles.PeopleManager/GetPropertiesFor(accountName=@v)?@v={claim}"
+        answer = await self.web.api_for(url).get(url, headers={"Accept": "application/json;odata=nometadata"})
+        return _profile(answer)
+
+    async def shown(self, site: str, upn: str, *, size: str = "L") -> Answer:
+        """What userphoto.aspx shows; a redirect to a time-limited address is followed, never kept."""
+        query = urlencode({"size": size, "accountname": upn})
+        return await self.web.fetch(f"{site}/_layouts/15/userphoto.aspx?{query}")
+
+    async def stored(self, picture_url: str) -> Answer:
+        """The file behind a profile's `PictureURL`, in its largest form.
+
+        `PictureURL` names the M thumbnail and the L one lies beside it; the folder's name is localised,
+        so the path is taken from the property and never built. The bytes come from GetFileByServerRelativeUrl
+        on the same host: the way that takes an app-only token.
+        """
+        api = self.web.api_for(picture_url)
+        path = unquote(urlsplit(picture_url).path)
+        if not path.startswith("/") or ("'" in path and "''" in path):
+            raise BadAnswer("the profile's PictureURL holds no usable path")
+        answer = await self._file(api.origin, _large(path))
+        return answer if answer.status != 404 or _large(path) == path else await self._file(api.origin, path)
+
+    async def _file(self, origin: str, path: str) -> Answer:
+        literal = quote("'" + path.replace("'", "''") + "'", safe="'")
+        url = f"{origin}/_api/web/GetFileByServerRelativeUrl({literal})/$value"
+        return await self.web.api_for(url).get(url, max_bytes=MAX_PICTURE)
+
+
+def _large(path: str) -> str:
+    head, dot, tail = path.rpartition("_MThumb.")
+    return f"{head}_LThumb.{tail}" if dot else path
+
+
+def _profile(answer: Answer) -> ProfileAnswer:
+    body = _object(answer.body)
+    body = body["d"] if isinstance(body.get("d"), dict) else body
+    listed = body.get("UserProfileProperties")
+    if isinstance(listed, dict):
+        listed = listed.get("results")
+    error = _error(body)
+    diagnostics = answer.headers.get("x-ms-diagnostics", "")
+    if answer.status == 200 and isinstance(listed, list):
+        properties = {
+            str(entry.get("Key")): str(entry.get("Value") or "") for entry in listed if isinstance(entry, dict)
+        }
+        top = {key: value for key, value in body.items() if key != "UserProfileProperties"}
+        return ProfileAnswer(200, True, top, properties, "", diagnostics)
+    missing = body.get("odata.null") is True or USER_NOT_FOUND in error or body.get("GetPropertiesFor", "") is None
+    if missing and answer.status in {200, 404, 500}:
+        return ProfileAnswer(answer.status, False, {}, {}, "", diagnostics)
+    if answer.status == 200:
+        raise BadAnswer("SharePoint answered with something that is no profile")
+    return ProfileAnswer(answer.status, True, {}, {}, error, diagnostics)
+
+
+def _error(body: Mapping[str, Any]) -> str:
+    for key in ("error", "odata.error"):
+        error = body.get(key)
+        if isinstance(error, dict):
+            message = error.get("message")
+            return str(message.get("value") if isinstance(message, dict) else message or "")
+    return str(body.get("error_description") or "")
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}

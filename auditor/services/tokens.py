@@ -1,0 +1,339 @@
+"""Tokens: one audience a token, one refresh for all who wait, and never a secret in a message.
+
+msal does the talking. It is synchronous, so it runs in a thread, over an HTTP client made by the same
+function as ours (same trust, same time limits).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msal
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    pkcs12,
+)
+
+from auditor.model import Reason
+from auditor.services.errors import SignInRefused, Unreachable
+
+EXPIRES_SOON = 300.0
+"""Seconds before its end at which a token is no longer used."""
+
+
+YOUNG = 60.0
+"""Seconds during which a refused token is not replaced."""
+
+
+class CredentialError(Exception):
+    """The certificate, token file or secret cannot be used; the message names it and the remedy."""
+
+
+@dataclass
+class FixedToken:
+    """A delegated token that somebody put into a file. It is read anew each time, so that it can be replaced."""
+
+    file: Path
+
+    async def token(self, audience: str, *, instead_of: str | None = None) -> str:  # noqa: ARG002
+        """The file's token. Raises `SignInRefused` where the file is gone or empty."""
+        try:
+            text = self.file.read_text(encoding="utf-8-sig").strip()
+        except (OSError, UnicodeDecodeError):
+            text = ""
+        if not text or not text.isascii() or any(char.isspace() for char in text):
+            raise SignInRefused(
+                f"the token file {self.file} cannot be read or holds no token",
+                remedy="write a delegated Viva Engage token into it, or sign in with a browser",
+            )
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class _ForMsal:
+    """The few calls that msal makes of a client, over httpx."""
+
+    client: httpx.Client
+
+    def get(self, url: str, **given: Any) -> httpx.Response:
+        """As requests has it."""
+        return self.client.get(url, params=given.get("params"), headers=given.get("headers"))
+
+    def post(self, url: str, **given: Any) -> httpx.Response:
+        """As requests has it: it sends bytes in a form as they are, where httpx would send their repr."""
+        data = {
+            name: value.decode() if isinstance(value, bytes) else value
+            for name, value in (given.get("data") or {}).items()
+        }
+        return self.client.post(url, params=given.get("params"), data=data, headers=given.get("headers"))
+
+    def close(self) -> None:
+        """The client belongs to whoever made it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    token: str
+    since: float
+    until: float
+
+    def usable(self, now: float, refused: str | None) -> bool:
+        # A 401 to a token that is only just born is not about its age: another one would fare no better.
+        if self.token == refused and now - self.since > YOUNG:
+            return False
+        return self.until > now
+
+
+@dataclass
+class MsalTokens:
+    """Tokens from msal, one at a time for each audience.
+
+    `acquire` is the synchronous msal call: scopes in, msal's answer out.
+    """
+
+    acquire: Callable[[list[str], bool], dict[str, Any]]
+    who: str
+    """How the messages call the app: 'the app 1234…'."""
+    clock: Callable[[], float] = time.monotonic
+    scope_of: Callable[[str], str] = lambda audience: audience.rstrip("/") + "/.default"
+    _held: dict[str, _Held] = field(default_factory=dict)
+    _refused: dict[str, SignInRefused] = field(default_factory=dict)
+    _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
+
+    async def token(self, audience: str, *, instead_of: str | None = None) -> str:
+        """A token for `audience`. Raises `SignInRefused` (remembered: the same question is not asked again)."""
+        async with self._locks.setdefault(audience, asyncio.Lock()):
+            if audience in self._refused:
+                raise self._refused[audience]
+            held = self._held.get(audience)
+            if held is not None and held.usable(self.clock(), instead_of):
+                return held.token
+            try:
+                answer = await asyncio.to_thread(self.acquire, [self.scope_of(audience)], held is not None)
+            except httpx.HTTPError as error:
+                raise Unreachable(
+                    f"the sign-in service could not be reached ({type(error).__name__})",
+                    remedy="check sign_in.authority, the network and --ca-bundle",
+                ) from None
+            except ValueError as error:
+                # msal raises ValueError for an authority or a credential it cannot use; its text may quote
+                # what the server sent, so only the first line is kept, without anything like a token.
+                raise SignInRefused(
+                    f"signing in as {self.who} failed: {_tidy(str(error))}",
+                    remedy="check tenant.id and sign_in.authority",
+                ) from None
+            if not isinstance(answer.get("access_token"), str):
+                refusal = explain(answer, self.who, audience)
+                self._refused[audience] = refusal
+                raise refusal
+            seconds = float(answer.get("expires_in") or 0)
+            margin = min(EXPIRES_SOON, seconds / 2)
+            now = self.clock()
+            self._held[audience] = _Held(str(answer["access_token"]), now, now + seconds - margin)
+            return self._held[audience].token
+
+
+def app_tokens(
+    *,
+    authority: str,
+    tenant_id: str,
+    client_id: str,
+    http_client: httpx.Client,
+    certificate: Path | None = None,
+    certificate_password: str | None = None,
+    secret: str | None = None,
+    federated_token_file: Path | None = None,
+) -> MsalTokens:
+    """App-only tokens, kept in memory alone. Give exactly one credential.
+
+    Raises `CredentialError` where the certificate cannot be used.
+    """
+    credential: Any
+    if certificate is not None:
+        credential = read_certificate(certificate, certificate_password)
+    elif federated_token_file is not None:
+        credential = {"client_assertion": lambda: _federated(federated_token_file)}
+    else:
+        credential = secret
+    app: list[msal.ConfidentialClientApplication] = []
+
+    def acquire(scopes: list[str], again: bool) -> dict[str, Any]:
+        # Made at first use: the constructor already asks the authority.
+        if not app or again:
+            app[:] = [
+                msal.ConfidentialClientApplication(
+                    client_id,
+                    client_credential=credential,
+                    authority=f"{authority}/{tenant_id}",
+                    instance_discovery=_discovery(authority),
+                    http_client=_ForMsal(http_client),
+                )
+            ]
+        return dict(app[0].acquire_token_for_client(scopes) or {})
+
+    return MsalTokens(acquire, who=f"the app {client_id}")
+
+
+def delegated_tokens(
+    *,
+    authority: str,
+    tenant_id: str,
+    client_id: str,
+    http_client: httpx.Client,
+    method: str,
+    cache_file: Path,
+    tell: Callable[[str], None],
+    scope_of: Callable[[str], str] | None = None,
+) -> MsalTokens:
+    """Tokens of a person who signs in with a browser or, on a terminal, with a device code.
+
+    The sign-in is cached in `cache_file`, encrypted by the platform where it can (msal-extensions).
+    Unattended (no terminal) only what the cache holds is used.
+    """
+    from msal_extensions import PersistedTokenCache, build_encrypted_persistence
+
+    try:
+        cache_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        cache: msal.SerializableTokenCache = PersistedTokenCache(build_encrypted_persistence(str(cache_file)))
+    except Exception:  # noqa: BLE001  every platform fails in its own way; without encryption nothing is cached
+        cache = msal.SerializableTokenCache()
+    app: list[msal.PublicClientApplication] = []
+
+    def acquire(scopes: list[str], again: bool) -> dict[str, Any]:
+        if not app:
+            app.append(
+                msal.PublicClientApplication(
+                    client_id,
+                    authority=f"{authority}/{tenant_id}",
+                    instance_discovery=_discovery(authority),
+                    http_client=_ForMsal(http_client),
+                    token_cache=cache,
+                )
+            )
+        for account in app[0].get_accounts():
+            answer = app[0].acquire_token_silent_with_error(scopes, account=account, force_refresh=again)
+            if answer:
+                return dict(answer)
+        if not sys.stderr.isatty():
+            return {"error": "interaction_required", "error_description": "nobody is signed in"}
+        if method == "device_code":
+            flow = app[0].initiate_device_flow(scopes=scopes)
+            if "message" not in flow:
+                return dict(flow)
+            tell(str(flow["message"]))
+            return dict(app[0].acquire_token_by_device_flow(flow))
+        tell("A browser window opens: sign in there to let photo-auditor read Viva Engage.")
+        return dict(app[0].acquire_token_interactive(scopes))
+
+    tokens = MsalTokens(acquire, who=f"the app {client_id}")
+    if scope_of is not None:
+        tokens.scope_of = scope_of
+    return tokens
+
+
+def read_certificate(file: Path, password: str | None) -> dict[str, str]:
+    """What msal wants of a certificate: the key and the certificate, from a PEM file (in any order) or PKCS #12.
+
+    Raises `CredentialError`, also for a certificate that has ended.
+    """
+    secret = password.encode() if password else None
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise CredentialError(f"The certificate {file} cannot be read: {error.strerror}.") from None
+    try:
+        if b"-----BEGIN" in data:
+            key = load_pem_private_key(data, secret)
+            certificate = x509.load_pem_x509_certificate(data)
+        else:
+            loaded_key, loaded, _ = pkcs12.load_key_and_certificates(data, secret)
+            if loaded_key is None or loaded is None:
+                raise ValueError
+            key, certificate = loaded_key, loaded
+    except (ValueError, TypeError):
+        raise CredentialError(
+            f"The certificate {file} holds no private key with its certificate, or the password"
+            " (AZURE_CLIENT_CERTIFICATE_PASSWORD) is wrong. Export both into one PEM or PFX file."
+        ) from None
+    ends = certificate.not_valid_after_utc
+    if ends.timestamp() < time.time():
+        raise CredentialError(
+            f"The certificate {file} ended on {ends:%Y-%m-%d}. Upload a new one to the app registration and name it"
+            " in sign_in.certificate."
+        )
+    return {
+        "private_key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+        "public_certificate": certificate.public_bytes(Encoding.PEM).decode(),
+    }
+
+
+def explain(answer: dict[str, Any], who: str, audience: str) -> SignInRefused:
+    """What Entra's refusal means, as an error that says what to do."""
+    text = str(answer.get("error_description") or answer.get("error") or "no reason given")
+    match = re.search(r"AADSTS([0-9]+)", text)
+    code = match[1] if match else ""
+    if code == "650052":
+        return SignInRefused(
+            "this tenant has no Viva Engage, or it is switched off (AADSTS650052)",
+            reason=Reason.ENGAGE_NOT_SUBSCRIBED,
+        )
+    known = {
+        "7000215": ("the client secret is wrong", "copy the secret's value (not its id) into AZURE_CLIENT_SECRET"),
+        "7000222": ("the client secret has ended", "make a new one, or better use a certificate"),
+        "700016": ("the tenant does not know the app", "check sign_in.client_id and tenant.id"),
+        "90002": ("there is no such tenant", "check tenant.id"),
+        "700027": (
+            "the certificate is not accepted: it is not registered with the app, or has ended",
+            "upload the certificate's public part to the app registration",
+        ),
+        "700024": ("the clock of this machine is wrong", "set the clock"),
+        "65001": ("nobody has consented to the app's permissions", "have an administrator grant admin consent"),
+        "500011": ("the audience is unknown in this tenant", f"check the audience {audience}"),
+        "53003": ("a Conditional Access policy refuses the sign-in", "run from an allowed place, or exempt the app"),
+        "50076": ("a second factor is demanded", "sign in with a browser"),
+        "700082": ("the sign-in has ended", "sign in again"),
+        "70016": ("nobody finished the sign-in", "open the page, enter the code and run again"),
+    }
+    sentence, remedy = known.get(code, (_tidy(text), "see the sign-in log of the app in Entra ID"))
+    if answer.get("error") == "interaction_required" and not code:
+        sentence, remedy = "nobody is signed in", "run once on a terminal and sign in"
+    label = f" (AADSTS{code})" if code and code in known else ""
+    return SignInRefused(f"signing in as {who} for {audience} was refused: {sentence}{label}", remedy=remedy)
+
+
+def _discovery(authority: str) -> bool:
+    # Without it msal asks a Microsoft host about every authority that it does not know by heart.
+    host = authority.removeprefix("https://").split(":", 1)[0]
+    return host in {"login.microsoftonline.com", "login.microsoftonline.us", "login.chinacloudapi.cn"}
+
+
+def _federated(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise CredentialError(f"The federated token file {file} cannot be read: {error.strerror}.") from None
+
+
+def _tidy(text: str) -> str:
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in first)
+    shown = re.sub(r"[A-Za-z0-9_\-]{40,}(\.[A-Za-z0-9_\-]+)*", "•••", shown)
+    return shown[:300].strip()
+
+
+__all__ = [
+    "CredentialError", "FixedToken", "MsalTokens", "app_tokens",
+    "delegated_tokens", "explain", "read_certificate",
+]  # fmt: skip

@@ -1,0 +1,111 @@
+"""The wire format of Viva Engage's (Yammer's) REST API and of its picture CDN.
+
+Sources: Microsoft's Yammer REST reference, pnp/cli-microsoft365 (engage-user-list, engage-user-get).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from auditor.services.errors import BadAnswer, SignInRefused
+from auditor.services.http import Answer, Web
+
+PAGE = 50
+SIDE = 648
+
+
+@dataclass(frozen=True, slots=True)
+class EngageUser:
+    """One user as the API lists them."""
+
+    id: str
+    addresses: tuple[str, ...]
+    """Lower case, the primary first."""
+    state: str
+    picture_url: str
+    """Signed and expiring; never kept."""
+    picture_id: str
+    """The last part of the picture's path: stable while the picture is."""
+
+    @property
+    def has_picture(self) -> bool:
+        """False for the default picture, which the service serves like any other."""
+        return bool(self.picture_id) and self.picture_id != "no_photo.png"
+
+
+@dataclass
+class Engage:
+    """A thin client of users and their pictures."""
+
+    web: Web
+    origin: str
+
+    async def page(self, number: int) -> list[EngageUser]:
+        """Page `number` (from 1) of all users; a page of fewer than 50 is the last."""
+        answer = await self._get(f"/api/v1/users.json?page={number}")
+        if answer.status != 200:
+            raise BadAnswer(f"Viva Engage answered {answer.status} to page {number} of its users")
+        return [parse(entry) for entry in _array(answer.body)]
+
+    async def by_email(self, email: str) -> list[EngageUser]:
+        """The users who go by this address; none where the service answers 404."""
+        answer = await self._get(f"/api/v1/users/by_email.json?email={quote(email, safe='')}")
+        if answer.status == 404:
+            return []
+        if answer.status != 200:
+            raise BadAnswer(f"Viva Engage answered {answer.status} when asked for one address")
+        return [parse(entry) for entry in _array(answer.body)]
+
+    async def picture(self, url: str) -> Answer:
+        """A picture from the CDN, which never receives the token."""
+        return await self.web.fetch(url)
+
+    async def _get(self, path: str) -> Answer:
+        answer = await self.web.apis[self.origin].get(path, headers={"Accept": "application/json"})
+        if answer.status in {401, 403}:
+            raise SignInRefused(
+                f"Viva Engage refuses the token ({answer.status}): it has ended, or is not a delegated one",
+                remedy="sign a person in anew; Viva Engage takes no app-only tokens",
+            )
+        return answer
+
+
+def parse(entry: Mapping[str, Any]) -> EngageUser:
+    """One element of `users.json`; raises `BadAnswer` where it is in no documented shape."""
+    template, plain = entry.get("mugshot_url_template"), entry.get("mugshot_url")
+    url = ""
+    if isinstance(template, str) and "{width}" in template:
+        url = template.replace("{width}", str(SIDE)).replace("{height}", str(SIDE))
+    elif isinstance(plain, str):
+        url = plain
+    contact = entry.get("contact")
+    listed = contact.get("email_addresses") if isinstance(contact, dict) else None
+    found = [entry.get("email"), *(one.get("address") for one in listed or () if isinstance(one, dict))]
+    addresses = tuple(dict.fromkeys(one.strip().lower() for one in found if isinstance(one, str) and one.strip()))
+    if entry.get("id") is None:
+        raise BadAnswer("Viva Engage lists a user without an id")
+    return EngageUser(str(entry["id"]), addresses, str(entry.get("state") or ""), url, picture_id(url))
+
+
+def picture_id(url: str) -> str:
+    """What stays of a picture's URL: `…/images/<id>?P1=…` and the older `…/images/48x48/<id>` name the same id."""
+    try:
+        name = urlsplit(url).path.rstrip("/").rpartition("/")[2]
+    except ValueError:
+        return ""
+    return "" if re.fullmatch(r"[0-9]+x[0-9]+", name) else name
+
+
+def _array(body: bytes) -> list[dict[str, Any]]:
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        parsed = None
+    if not isinstance(parsed, list) or not all(isinstance(entry, dict) for entry in parsed):
+        raise BadAnswer("Viva Engage answered with something that is no list of users")
+    return parsed
