@@ -1,0 +1,41 @@
+"""The command line: one module a command; parse, call and print, nothing else."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from auditor import __version__
+
+_COMMANDS = {
+    "audit": "Audit a tenant: every user, every workload, into a run folder and a report.",
+    "resume": "Go on with a run that was interrupted.",
+    "report": "Draw a finished run's report again; nobody is asked.",
+    "config": "Show the settings and where each comes from.",
+    "simulate": "Serve a simulated tenant on this machine.",
+    "demo": "Audit a simulated tenant and compare the result with its truth.",
+}
+
+
+class _Lazy(click.Group):
+    """Imports a command only when it is used: `--help` need not wait for pandas."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"auditor.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="photo-auditor")
+def main() -> None:
+    """Is every user's profile photo the same wherever Microsoft 365 keeps a copy of it, and if not, why?"""

@@ -1,0 +1,88 @@
+"""How a command ends: every foreseeable error is a sentence and an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from auditor.audit import ResumeRefused
+from auditor.directory import ScopeError
+from auditor.model import DRIFT, Verdict
+from auditor.runs.folder import MANIFEST, RunError, RunFolder
+from auditor.services.errors import ServiceError
+from auditor.services.tls import BadBundle
+from auditor.services.tokens import CredentialError
+from auditor.settings import SettingsError
+
+NO_DRIFT, DRIFTED, USAGE, FAILED, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+@contextmanager
+def endings(run: Path | None = None) -> Iterator[None]:
+    """Turn what can be foreseen into a message on stderr and an exit code; `run` is the folder that stays."""
+    try:
+        yield
+    except (SettingsError, ScopeError, RunError, ResumeRefused, CredentialError) as error:
+        _end(str(error), USAGE)
+    except BadBundle as error:
+        _end(f"network.ca_bundle cannot be used: {error}.", USAGE)
+    except ServiceError as error:
+        remedy = f" To mend it: {error.remedy}." if error.remedy else ""
+        _end(f"The audit cannot go on: {error.sentence}.{remedy}{_kept(run)}", FAILED)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        _end(f"Interrupted.{_kept(run)}", INTERRUPTED)
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            _end(f"The disk is full. Make room.{_kept(run)}", FAILED)
+        where = f" ({error.filename})" if error.filename else ""
+        _end(f"A file cannot be read or written{where}: {error.strerror or type(error).__name__}.{_kept(run)}", FAILED)
+
+
+def _kept(run: Path | None) -> str:
+    if run is None or not (run / MANIFEST).exists():
+        return ""
+    try:
+        parts = json.loads((run / MANIFEST).read_text(encoding="utf-8")).get("parts", {})
+    except (OSError, ValueError):
+        parts = {}
+    return f" What was collected is kept ({len(parts)} parts); go on with: photo-auditor resume {run}"
+
+
+def _end(message: str, code: int) -> None:
+    click.echo(f"photo-auditor: {message}", err=True)
+    sys.exit(code)
+
+
+def exit_code(run: RunFolder, fail_on: tuple[str, ...]) -> int:
+    """The exit code of a finished run: 4 (incomplete) beats 1 (drift) beats 0."""
+    if not run.manifest.get("complete"):
+        return INCOMPLETE
+    wanted = {verdict for name in fail_on or ("drift",) for verdict in _verdicts(name)}
+    tallies = run.manifest.get("tallies", {})
+    drifted = any(count for tally in tallies.values() for verdict, count in tally.items() if verdict in wanted)
+    return DRIFTED if drifted else NO_DRIFT
+
+
+def _verdicts(name: str) -> frozenset[Verdict]:
+    if name == "none":
+        return frozenset()
+    if name == "drift":
+        return DRIFT
+    try:
+        return frozenset({Verdict(name)})
+    except ValueError:
+        choices = ", ".join(["drift", "none", *map(str, Verdict)])
+        raise SettingsError(f"--fail-on is '{name}'; it can be {choices}.") from None
+
+
+def check_fail_on(fail_on: tuple[str, ...]) -> None:
+    """Raise `SettingsError` before the run rather than after it."""
+    for name in fail_on:
+        _verdicts(name)

@@ -1,0 +1,122 @@
+"""`photo-auditor simulate`: serve a simulated tenant until interrupted."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Literal, cast
+
+import click
+
+from auditor.simulator.population import make_tenant
+from auditor.simulator.server import PortInUseError, Serving, serve
+from auditor.simulator.services import ORIGINS, Options, parse_role
+
+COULD_NOT_SERVE = 3
+PhotoStore = Literal["split", "mailbox-first", "unified"]
+
+
+def _roles(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> frozenset[tuple[str, str]]:
+    try:
+        return frozenset(parse_role(value) for value in values)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _names(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (value or "").split(",") if name.strip())
+
+
+@click.command("simulate")
+@click.option("--users", type=click.IntRange(1), default=200, show_default=True, help="How many users it has.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same tenant.")
+@click.option(
+    "--photos",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder of portraits; without it they are drawn.",
+)
+@click.option("--scenarios", callback=_names, metavar="NAME,…", help="Only these scenarios, or `plain`.")
+@click.option(
+    "--photo-store",
+    type=click.Choice(["split", "mailbox-first", "unified"]),
+    default="split",
+    show_default=True,
+    help="Which store Microsoft Graph reads from.",
+)
+@click.option("--ews", type=click.Choice(["on", "off"]), default="on", show_default=True, help="Exchange Web Services.")
+@click.option("--engage/--no-engage", default=True, help="Whether the tenant has Viva Engage.")
+@click.option(
+    "--without-role",
+    "without_roles",
+    multiple=True,
+    callback=_roles,
+    metavar="RESOURCE:ROLE",
+    help="A permission that was not granted, for example graph:ProfilePhoto.Read.All; repeatable.",
+)
+@click.option("--expired-certificate", is_flag=True, help="Let the client certificate have expired.")
+@click.option(
+    "--base-port",
+    type=click.IntRange(1, 65535 - len(ORIGINS) + 1),
+    metavar="P",
+    help=f"Use the ports P to P+{len(ORIGINS) - 1} instead of free ones.",
+)
+@click.option("--request-log", is_flag=True, help="Record every request in DIR/requests.jsonl.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Where to write what is needed to use the tenant.",
+)
+def command(
+    *,
+    users: int,
+    seed: int,
+    photos: Path | None,
+    scenarios: tuple[str, ...],
+    photo_store: str,
+    ews: str,
+    engage: bool,
+    without_roles: frozenset[tuple[str, str]],
+    expired_certificate: bool,
+    base_port: int | None,
+    request_log: bool,
+    out: Path,
+) -> None:
+    """Serve a simulated tenant on this machine.
+
+    Prints one line of JSON when every service answers, and ends on Ctrl-C.
+    """
+    try:
+        tenant = make_tenant(
+            users,
+            seed,
+            photos=photos,
+            scenarios=scenarios,
+            photo_store=cast("PhotoStore", photo_store),
+            ews=ews == "on",
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    options = Options(
+        ews=ews == "on", engage=engage, without_roles=without_roles, expired_certificate=expired_certificate
+    )
+    serving = Serving(options, base_port, request_log)
+    try:
+        serve(tenant, serving, out, _announce)
+    except PortInUseError as error:
+        click.echo(f"{error} Choose another --base-port, or leave it out for free ports.", err=True)
+        sys.exit(COULD_NOT_SERVE)
+    except OSError as error:
+        click.echo(f"The simulated tenant cannot be served: {error}", err=True)
+        sys.exit(COULD_NOT_SERVE)
+
+
+def _announce(info: dict[str, str]) -> None:
+    click.echo(json.dumps(info))
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    command()
