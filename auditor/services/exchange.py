@@ -16,11 +16,15 @@ from xml.sax.saxutils import escape
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from auditor.services.http import MAX_PICTURE, Answer, Api
+from auditor.services.errors import Throttled
+from auditor.services.http import ATTEMPTS, LONGEST_WAIT, MAX_PICTURE, Answer, Api
 
 SIZE = "HR648x648"
 """The largest; where it is not stored the largest smaller one comes."""
 PATH = "/EWS/Exchange.asmx"
+BUSY = frozenset(
+    {"ErrorServerBusy", "ErrorExceededConnectionCount", "ErrorTimeoutExpired", "ErrorInternalServerTransientError"}
+)
 _SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 _MESSAGES = "{http://schemas.microsoft.com/exchange/services/2006/messages}"
 _ENVELOPE = """<?xml version="1.0" encoding="utf-8"?>
@@ -42,6 +46,10 @@ class EwsAnswer:
     etag: str
     diagnostics: str
     """The header `x-ms-diagnostics`: why a token is refused."""
+    changed: bool = True
+    """False where Exchange says that nothing has changed since the ETag it was asked with; we send none."""
+    back_off: float | None = None
+    """Seconds that a busy Exchange asks us to wait, told in the body."""
 
 
 @dataclass
@@ -52,7 +60,18 @@ class Ews:
     protocol: str
 
     async def photo(self, email: str) -> EwsAnswer:
-        """GetUserPhoto for one address, in the configured form."""
+        """GetUserPhoto for one address, in the configured form.
+
+        Raises `Throttled` where Exchange stays busy: it may say so inside a 200 (ews-throttling-in-exchange).
+        """
+        for _ in range(ATTEMPTS):
+            answer = await self._ask(email)
+            if answer.code not in BUSY:
+                return answer
+            await self.api.sleep(min(answer.back_off if answer.back_off is not None else 5.0, LONGEST_WAIT))
+        raise Throttled(f"{self.api.origin} stayed busy ({answer.code})")
+
+    async def _ask(self, email: str) -> EwsAnswer:
         # The anchor sends the request to the server that holds the mailbox (as exchangelib does).
         headers = {"X-AnchorMailbox": email} if email.isascii() else {}
         if self.protocol == "rest":
@@ -68,37 +87,42 @@ class Ews:
 
 
 def _rest(answer: Answer) -> EwsAnswer:
-    picture, code = b"", ""
-    if answer.status == 200:
-        # A 200 may still be an error told in XML (ews-throttling-in-exchange): never take that for a picture.
-        code = soap_code(answer.body) if answer.content_type in {"text/xml", "application/soap+xml"} else ""
-        picture = b"" if code else answer.body
-    return EwsAnswer(answer.status, picture, code, _etag(answer), answer.headers.get("x-ms-diagnostics", ""))
+    diagnostics, root = answer.headers.get("x-ms-diagnostics", ""), None
+    if answer.status != 200 or answer.content_type in {"text/xml", "application/xml", "application/soap+xml"}:
+        # A 200 may still be an error told in XML: never take that for a picture.
+        root = _parse(answer.body)
+    picture = answer.body if answer.status == 200 and root is None else b""
+    return EwsAnswer(answer.status, picture, _code(root), _etag(answer), diagnostics, back_off=_back_off(root))
 
 
 def _soap(answer: Answer) -> EwsAnswer:
-    picture, code = b"", ""
-    root = _parse(answer.body)
-    if root is not None:
-        code = soap_code(answer.body)
-        data = root.findtext(f".//{_MESSAGES}GetUserPhotoResponse/{_MESSAGES}PictureData")
-        if data:
-            try:
-                picture = base64.b64decode("".join(data.split()), validate=True)
-            except (binascii.Error, ValueError):
-                code = "PictureDataNotBase64"
-    return EwsAnswer(answer.status, picture, code, _etag(answer), answer.headers.get("x-ms-diagnostics", ""))
+    diagnostics, root = answer.headers.get("x-ms-diagnostics", ""), _parse(answer.body)
+    picture, code, changed = b"", _code(root), True
+    response = root.find(f".//{_MESSAGES}GetUserPhotoResponse") if root is not None else None
+    if response is not None:
+        changed = response.findtext(f"{_MESSAGES}HasChanged", "").strip() != "false"
+        try:
+            picture = base64.b64decode("".join(response.findtext(f"{_MESSAGES}PictureData", "").split()), validate=True)
+        except (binascii.Error, ValueError):
+            code = "PictureDataNotBase64"
+    return EwsAnswer(answer.status, picture, code, _etag(answer), diagnostics, changed, _back_off(root))
 
 
-def soap_code(body: bytes) -> str:
+def _code(root: Element | None) -> str:
     """The response code that an EWS answer tells: `NoError`, an error's name, `Fault`; empty where it is not XML."""
-    root = _parse(body)
     if root is None:
         return ""
     for element in root.iter():
         if element.tag.rsplit("}", 1)[-1] == "ResponseCode" and element.text:
             return element.text.strip()
     return "Fault" if root.find(f".//{_SOAP}Fault") is not None else ""
+
+
+def _back_off(root: Element | None) -> float | None:
+    for element in root.iter() if root is not None else ():
+        if element.get("Name") == "BackOffMilliseconds" and (element.text or "").strip().isdecimal():
+            return int((element.text or "").strip()) / 1000
+    return None
 
 
 def _parse(body: bytes) -> Element | None:

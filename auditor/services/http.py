@@ -76,7 +76,7 @@ class Counts:
 class Api:
     """One origin. `get` and `post` return any answer but those worth another try; see `auditor.services.errors`.
 
-    `exempt_500`: 500 is this service's documented answer for an unknown address and is not retried.
+    `is_final`: which of the answers that are usually worth another try mean something in this service.
     """
 
     origin: str
@@ -84,7 +84,7 @@ class Api:
     tokens: TokenSource | None = None
     audience: str = ""
     concurrency: int = 8
-    final_statuses: frozenset[int] = frozenset()
+    is_final: Callable[[Answer], bool] = lambda _: False
     sleep: Sleep = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
     counts: Counts = field(default_factory=Counts)
@@ -140,7 +140,7 @@ class Api:
                 if fresh != token:
                     token = fresh
                     continue
-            if answer.status not in RETRIED or answer.status in self.final_statuses:
+            if answer.status not in RETRIED or self.is_final(answer):
                 return answer
             await self._pause(answer, attempt, last=last)
         raise AssertionError("the last attempt returns or raises")

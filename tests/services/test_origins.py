@@ -56,7 +56,7 @@ def test_a_wildcard_covers_hosts_below_the_domain_and_nothing_that_only_ends_ali
 
 
 def test_loopback_is_this_machine_alone() -> None:
-    assert is_loopback("https://127.0.0.1:1") and is_loopback("https://localhost") and is_loopback("https://[::1]:2")
+    assert all(map(is_loopback, ("https://127.0.0.1:1", "https://localhost", "https://[::1]:2")))
     assert not is_loopback("https://127.0.0.1.evil.example")
     assert not is_loopback("https://10.0.0.1")
 

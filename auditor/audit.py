@@ -1,0 +1,179 @@
+"""The flow: list, collect, judge. (The report is drawn from the finished run by `auditor.report`.)
+
+    list      directory → users, frozen
+    collect   shards of users → collectors, all workloads at once → observations, one part a shard and workload
+    judge     observations, whole → what repeats, what fails alike → verdicts → causes
+
+Judging is a pure function of the run folder: a resumed run and an uninterrupted one give equal results.
+"""
+
+from __future__ import annotations
+
+import getpass
+import platform
+import uuid
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from auditor import __version__
+from auditor.collection import Progress, collect
+from auditor.collectors.build import Services
+from auditor.directory import ScopeError, list_users
+from auditor.judgement import judge_run
+from auditor.photos import RECIPE
+from auditor.runs.folder import RunFolder, create, open_run
+from auditor.services.graph import Graph
+from auditor.settings import Settings
+
+
+class ResumeRefused(Exception):
+    """A run cannot go on under these settings; the message names what differs."""
+
+
+async def audit(settings: Settings, path: Path, progress: Progress) -> RunFolder:
+    """A whole run into the folder `path`; the caller closes it."""
+    run = create(path, _manifest(settings))
+    try:
+        await _go_on(settings, run, progress)
+    except BaseException:
+        run.close()
+        raise
+    return run
+
+
+async def resume(settings: Settings, path: Path, progress: Progress) -> RunFolder:
+    """Go on with a run that was interrupted; a finished one is left as it is."""
+    run = open_run(path)
+    try:
+        if not run.finished:
+            _same_question(settings, run)
+            await _go_on(settings, run, progress)
+    except BaseException:
+        run.close()
+        raise
+    return run
+
+
+async def _go_on(settings: Settings, run: RunFolder, progress: Progress) -> None:
+    def keep(sha256: str, form: str, data: bytes) -> None:
+        if settings.photos != "none":
+            run.keep(sha256, form, data)
+
+    async with Services(settings, keep, progress.tell) as services:
+        if not run.shards:
+            await _list(settings, run, services.graph, progress)
+        await collect(run, services, progress)
+        run.update(requests=_add(run.manifest.get("requests", {}), services.requests()))
+    judge_run(run, settings, progress)
+
+
+async def _list(settings: Settings, run: RunFolder, graph: Graph, progress: Progress) -> None:
+    progress.start("directory", None)
+    listed = await list_users(graph, settings.scope)
+    if not listed.users:
+        raise ScopeError("Nobody is left to audit: every account that was read is outside the scope (see --include).")
+    run.update(
+        tenant=await _tenant(settings, graph),
+        scope={
+            "directory": listed.directory,
+            "in_scope": len(listed.users),
+            "excluded": dict(listed.excluded),
+            "include": list(settings.scope.include),
+            "only": _only(settings),
+        },
+    )
+    run.freeze_users(listed.users, settings.shard_users)
+    progress.done("directory")
+
+
+async def _tenant(settings: Settings, graph: Graph) -> dict[str, str]:
+    answer = await graph.get("/organization?$select=id,displayName,verifiedDomains")
+    found = answer.json().get("value") if answer.status == 200 else None
+    first = found[0] if isinstance(found, list) and found and isinstance(found[0], dict) else {}
+    domains = first.get("verifiedDomains")
+    named = [one for one in domains if isinstance(one, dict)] if isinstance(domains, list) else []
+    default = next((one for one in named if one.get("isDefault")), {})
+    return {
+        "id": settings.tenant_id,
+        "name": str(first.get("displayName") or ""),
+        "domain": str(default.get("name") or ""),
+    }
+
+
+def _only(settings: Settings) -> str:
+    scope = settings.scope
+    if scope.users:
+        return f"{len(scope.users)} named users"
+    return f"members of {', '.join(scope.groups)}" if scope.groups else ""
+
+
+def _manifest(settings: Settings) -> dict[str, Any]:
+    return {
+        "run_id": uuid.uuid4().hex,
+        "version": __version__,
+        "recipe": RECIPE,
+        "python": platform.python_version(),
+        "tenant": {"id": settings.tenant_id},
+        "asked_by": _who(),
+        "app": settings.sign_in.client_id,
+        "started": _now(),
+        "complete": False,
+        "reference": str(settings.reference),
+        "configured": [str(workload) for workload in settings.workloads],
+        "workloads_off": {str(workload): why for workload, why in settings.off.items()},
+        "photos": settings.photos,
+        "settings_file": str(settings.file or ""),
+        "settings": [asdict(setting) for setting in settings.found],
+        "question": _question(settings),
+        "parts": {},
+    }
+
+
+def _question(settings: Settings) -> dict[str, Any]:
+    """What was asked; a resumed run must ask the same."""
+    return {
+        "tenant": settings.tenant_id,
+        "reference": str(settings.reference),
+        "workloads": [str(workload) for workload in settings.workloads],
+        "include": sorted(settings.scope.include),
+        "users": list(settings.scope.users),
+        "groups": list(settings.scope.groups),
+        "exclude_groups": list(settings.scope.exclude_groups),
+        "photos": settings.photos,
+        "shard_users": settings.shard_users,
+    }
+
+
+def _same_question(settings: Settings, run: RunFolder) -> None:
+    if run.manifest.get("recipe") != RECIPE:
+        raise ResumeRefused(
+            f"The run {run.path} was begun with fingerprint recipe {run.manifest.get('recipe')}; this version makes"
+            f" {RECIPE}. Go on with the version that began it ({run.manifest.get('version')}), or audit anew."
+        )
+    then, now = run.manifest.get("question", {}), _question(settings)
+    for name, value in then.items():
+        if now.get(name) != value:
+            raise ResumeRefused(
+                f"The run {run.path} was begun with another {name.replace('_', ' ')} ({value}, now {now.get(name)})."
+                " Resume with the settings it was begun with, or audit anew."
+            )
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+
+
+def _now() -> str:
+    return datetime.now(UTC).replace(microsecond=0).isoformat()
+
+
+def _add(before: dict[str, dict[str, int]], now: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    return {
+        workload: {name: count + before.get(workload, {}).get(name, 0) for name, count in counts.items()}
+        for workload, counts in now.items()
+    }

@@ -1,0 +1,270 @@
+"""Step 2 of the flow: every workload walks the shards on its own, and leaves a part for each.
+
+What a part needs is in the part; killed anywhere, only the shards in flight are asked again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from auditor.collectors.build import Services
+from auditor.collectors.contract import Collector, WorkloadRefused, observed, unknown
+from auditor.collectors.yammer import FEW, Found, Yammer, addresses_of, join
+from auditor.model import FINGERPRINT_COLUMNS, Column, Observation, Reason, Status, User, Way, Workload
+from auditor.runs import frames
+from auditor.runs.files import whole_file
+from auditor.runs.folder import RunFolder, observations_part
+from auditor.services.errors import ServiceError
+
+
+class Progress(Protocol):
+    """Who is told how far a step is; costs nothing to those who do not want to know."""
+
+    def start(self, step: str, total: int | None) -> None:
+        """A step begins; `total` users, or None where nobody knows."""
+        ...
+
+    def advance(self, step: str, count: int = 1) -> None:
+        """So many more are done."""
+        ...
+
+    def done(self, step: str) -> None:
+        """The step is over."""
+        ...
+
+    def tell(self, text: str) -> None:
+        """Something a person should read."""
+        ...
+
+
+async def collect(run: RunFolder, services: Services, progress: Progress) -> None:
+    """Observe every user in every configured workload; parts that are there are not made again."""
+    tasks = [asyncio.create_task(_by_shards(run, collector, progress)) for collector in services.collectors.values()]
+    if services.yammer is not None:
+        tasks.append(asyncio.create_task(_engage(run, services.yammer, progress)))
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _by_shards(run: RunFolder, collector: Collector, progress: Progress) -> None:
+    workload = collector.workload
+    waiting = [shard for shard in range(run.shards) if not run.has(observations_part(workload, shard))]
+    step = str(workload)
+    total = int(run.manifest.get("scope", {}).get("in_scope", 0))
+    progress.start(step, total)
+    refusal = await _prepare(run, collector, waiting)
+    for shard in range(run.shards):
+        users = run.users(shard)
+        if shard not in waiting:
+            progress.advance(step, len(users))
+            continue
+        observations: list[Observation] = []
+        if refusal is None:
+            try:
+                async with aclosing(collector.collect(users)) as stream:
+                    async for observation in stream:
+                        observations.append(observation)
+                        progress.advance(step, observation.judged)
+            except WorkloadRefused as found:
+                refusal = found
+            except ServiceError as error:
+                refusal = WorkloadRefused(error.reason, error.sentence, error.remedy)
+        seen = {observation.user_id for observation in observations}
+        rest = [user for user in users if user.id not in seen]
+        observations += [_without_answer(user, workload, refusal) for user in rest]
+        progress.advance(step, len(rest))
+        run.write_observations(workload, shard, _in_order(users, observations))
+    _remember(run, workload, refusal)
+    progress.done(step)
+
+
+async def _prepare(run: RunFolder, collector: Collector, waiting: Sequence[int]) -> WorkloadRefused | None:
+    if not waiting:
+        return None
+    try:
+        # A first shard is enough to probe with: whoever is asked stands for everyone.
+        await collector.prepare(run.users(waiting[0]))
+    except WorkloadRefused as refusal:
+        return refusal
+    except ServiceError as error:
+        return WorkloadRefused(error.reason, error.sentence, error.remedy)
+    return None
+
+
+def _without_answer(user: User, workload: Workload, refusal: WorkloadRefused | None) -> Observation:
+    if refusal is None:
+        return observed(
+            user, workload, Status.UNKNOWN, Way.NONE, reason=Reason.UNEXPECTED_ANSWER, detail="no answer came"
+        )
+    return observed(user, workload, Status.UNKNOWN, Way.NONE, reason=refusal.reason, detail=refusal.sentence)
+
+
+def _in_order(users: Sequence[User], observations: Iterable[Observation]) -> list[Observation]:
+    # Answers come in any order; parts must not: an interrupted run and an uninterrupted one give equal results.
+    rank = {user.id: number for number, user in enumerate(users)}
+    return sorted(observations, key=lambda one: (rank[one.user_id], not one.judged, one.picture))
+
+
+def _remember(run: RunFolder, workload: Workload, refusal: WorkloadRefused | None) -> None:
+    if refusal is not None:
+        known = dict(run.manifest.get("refusals", {}))
+        known[str(workload)] = {
+            "reason": str(refusal.reason),
+            "sentence": refusal.sentence,
+            "remedy": refusal.remedy,
+        }
+        run.update(refusals=known)
+
+
+# -- Viva Engage: it only lists in bulk, so it runs beside the shards and keeps a checkpoint a page -------------
+
+_FOUND_COLUMNS = (
+    Column("id", "string", "Engage id"),
+    Column("addresses", "string", "addresses, space-separated"),
+    Column("status", "string", "status"),
+    Column("reason", "string", "reason"),
+    Column("detail", "string", "detail"),
+    Column("picture_id", "string", "picture id"),
+    Column("looks", "string", "why a placeholder was taken for one"),
+    *FINGERPRINT_COLUMNS,
+)
+
+
+async def _engage(run: RunFolder, yammer: Yammer, progress: Progress) -> None:
+    workload = Workload.YAMMER
+    waiting = [shard for shard in range(run.shards) if not run.has(observations_part(workload, shard))]
+    total = int(run.manifest.get("scope", {}).get("in_scope", 0))
+    progress.start(str(workload), total)
+    problem: ServiceError | None = None
+    if waiting and total <= FEW:
+        await _engage_few(run, yammer, waiting, progress)
+    elif waiting:
+        folder = run.work("yammer")
+        problem = await _engage_pages(yammer, folder, progress)
+        await asyncio.to_thread(_engage_parts, run, folder, waiting, problem)
+    if problem is not None:
+        _remember(run, workload, WorkloadRefused(problem.reason, problem.sentence, problem.remedy))
+    progress.done(str(workload))
+
+
+async def _engage_few(run: RunFolder, yammer: Yammer, waiting: Sequence[int], progress: Progress) -> None:
+    for shard in waiting:
+        users = run.users(shard)
+        observations: list[Observation] = []
+        refusal: WorkloadRefused | None = None
+        try:
+            async for observation in yammer.by_email(users):
+                observations.append(observation)
+                progress.advance("yammer")
+        except ServiceError as error:
+            refusal = WorkloadRefused(error.reason, error.sentence, error.remedy)
+        seen = {observation.user_id for observation in observations}
+        observations += [_without_answer(user, Workload.YAMMER, refusal) for user in users if user.id not in seen]
+        run.write_observations(Workload.YAMMER, shard, _in_order(users, observations))
+        _remember(run, Workload.YAMMER, refusal)
+
+
+async def _engage_pages(yammer: Yammer, folder: Path, progress: Progress) -> ServiceError | None:
+    """Read the list to its end, a checkpoint file a page; what stopped it before the end, if anything."""
+    number, last = 1, False
+    while not last:
+        file = _page_file(folder, number)
+        if file.exists():
+            last = json.loads(file.with_suffix(".json").read_text())["last"]
+        else:
+            try:
+                found, last = await yammer.page(number)
+            except ServiceError as error:
+                return error
+            with whole_file(file.with_suffix(".json")) as temporary:
+                temporary.write_text(json.dumps({"last": last}))
+            with whole_file(file) as temporary:
+                frames.write_table(frames.table(_FOUND_COLUMNS, map(_found_row, found)), temporary)
+            progress.advance("yammer", len(found))
+        number += 1
+    return None
+
+
+def _page_file(folder: Path, number: int) -> Path:
+    return folder / f"page-{number:06d}.parquet"
+
+
+def _engage_parts(run: RunFolder, folder: Path, waiting: Sequence[int], problem: ServiceError | None) -> None:
+    """Say whose each account is, shard by shard; only addresses are held for everyone."""
+    pages = sorted(folder.glob("page-*.parquet"))
+    by_address: dict[str, list[tuple[int, int]]] = {}
+    for page, file in enumerate(pages):
+        for row, addresses in enumerate(frames.read_table(file, ["addresses"]).column(0).to_pylist()):
+            for address in addresses.split():
+                by_address.setdefault(address, []).append((page, row))
+    for shard in waiting:
+        users = run.users(shard)
+        wanted = {user.id: _places(user, by_address) for user in users}
+        accounts = _read_places(pages, {place for places in wanted.values() for place in places})
+        observations = []
+        for user in users:
+            # An account that is listed twice, because the list moved while it was read, is one account.
+            candidates = list({one.id: one for place in wanted[user.id] if (one := accounts[place])}.values())
+            if problem is None or candidates:
+                observations.append(join(user, candidates, Way.USERS_LIST))
+            else:
+                observations.append(_not_listed(user, problem))
+        run.write_observations(Workload.YAMMER, shard, observations)
+
+
+def _places(user: User, by_address: dict[str, list[tuple[int, int]]]) -> list[tuple[int, int]]:
+    return next((by_address[address] for address in addresses_of(user) if address in by_address), [])
+
+
+def _read_places(pages: Sequence[Path], places: set[tuple[int, int]]) -> dict[tuple[int, int], Found]:
+    by_page: dict[int, list[int]] = {}
+    for page, row in sorted(places):
+        by_page.setdefault(page, []).append(row)
+    found: dict[tuple[int, int], Found] = {}
+    for page, rows in by_page.items():
+        picked: pa.Table = frames.read_table(pages[page]).take(rows)
+        for row, values in zip(rows, picked.to_pylist(), strict=True):
+            found[page, row] = _found_of(values)
+    return found
+
+
+def _not_listed(user: User, problem: ServiceError) -> Observation:
+    error = ServiceError(f"the list of Viva Engage users was not read to its end: {problem.sentence}")
+    # A refusal for everyone keeps its own reason; anything else means that the list was cut short.
+    error.reason = problem.reason if problem.remedy or problem.reason == Reason.ENGAGE_NOT_SUBSCRIBED else (
+        Reason.LIST_INCOMPLETE
+    )  # fmt: skip
+    if error.reason != Reason.LIST_INCOMPLETE:
+        error.sentence = problem.sentence
+    return unknown(user, Workload.YAMMER, Way.USERS_LIST, error)
+
+
+def _found_row(found: Found) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "addresses": " ".join(address for address in found.addresses if " " not in address),
+        "status": str(found.status),
+        "reason": str(found.reason),
+        "detail": found.detail,
+        "picture_id": found.picture_id,
+        "looks": found.looks,
+        **frames.fingerprint_row(found.fingerprint),
+    }
+
+
+def _found_of(row: dict[str, Any]) -> Found:
+    return Found(
+        row["id"], tuple(row["addresses"].split()), Status(row["status"]), frames.fingerprint_of(row),
+        row["reason"], row["detail"], row["picture_id"], row["looks"],
+    )  # fmt: skip

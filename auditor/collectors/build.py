@@ -1,0 +1,140 @@
+"""From settings to collectors: who is asked where, with which token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Self
+
+import httpx
+from platformdirs import user_cache_path
+
+from auditor.collectors.contract import Collector, Keep
+from auditor.collectors.entra import Entra
+from auditor.collectors.exchange import Exchange
+from auditor.collectors.sharepoint import SharePoint
+from auditor.collectors.yammer import Yammer
+from auditor.model import Workload
+from auditor.services.exchange import Ews
+from auditor.services.graph import Graph
+from auditor.services.http import Api, TokenSource, Web, new_client, new_sync_client
+from auditor.services.sharepoint import USER_NOT_FOUND, People
+from auditor.services.tls import tls_context
+from auditor.services.tokens import FixedToken, app_tokens, delegated_tokens
+from auditor.services.yammer import Engage
+from auditor.settings import Origin, Settings
+
+GRAPH_PHOTOS_AT_ONCE = 4
+"""Microsoft's stricter reading: four photo requests in flight per app (a batch runs as waves of four)."""
+ENGAGE_AUDIENCE_SCOPES: Mapping[str, str] = {"https://www.yammer.com": "https://api.yammer.com/user_impersonation"}
+"""The delegated scope that pnp/cli-microsoft365 asks consent for; other audiences use `/.default`."""
+
+
+@dataclass
+class Services:
+    """Everything that talks, for one run; an asynchronous context that closes all connections."""
+
+    settings: Settings
+    keep: Keep
+    tell: Callable[[str], None]
+    graph: Graph = field(init=False)
+    collectors: dict[Workload, Collector] = field(init=False, default_factory=dict)
+    yammer: Yammer | None = field(init=False, default=None)
+    _apis: dict[Workload, list[Api]] = field(init=False, default_factory=dict)
+    _stack: AsyncExitStack = field(init=False, default_factory=AsyncExitStack)
+
+    async def __aenter__(self) -> Self:
+        settings = self.settings
+        context = tls_context(settings.ca_bundle)
+        sync = new_sync_client(context)
+        self._stack.callback(sync.close)
+        app = _app_tokens(settings, sync)
+
+        def api(workload: Workload, at: Origin, tokens: TokenSource | None, *, concurrency: int = 8) -> Api:
+            client = new_client(context)
+            self._stack.push_async_callback(client.aclose)
+            made = Api(at.origin, client, tokens, at.audience, concurrency=concurrency)
+            self._apis.setdefault(workload, []).append(made)
+            return made
+
+        self.graph = Graph(api(Workload.ENTRA, settings.entra.at, app, concurrency=GRAPH_PHOTOS_AT_ONCE))
+        if Workload.ENTRA in settings.workloads:
+            self.collectors[Workload.ENTRA] = Entra(self.graph, self.keep, settings.entra.batch)
+        if settings.exchange is not None and Workload.EXCHANGE in settings.workloads:
+            exchange = api(Workload.EXCHANGE, settings.exchange.at, app)
+            # 500 is Exchange's documented answer for an address that it does not know.
+            exchange.is_final = lambda answer: answer.status == 500
+            self.collectors[Workload.EXCHANGE] = Exchange(Ews(exchange, settings.exchange.protocol), self.keep)
+        if settings.sharepoint is not None and Workload.SHAREPOINT in settings.workloads:
+            sites = (settings.sharepoint.at, *settings.sharepoint.my_sites)
+            apis = {site.origin: api(Workload.SHAREPOINT, site, app) for site in sites}
+            for one in apis.values():
+                one.is_final = lambda answer: USER_NOT_FOUND.encode() in answer.body
+            self.collectors[Workload.SHAREPOINT] = SharePoint(
+                People(Web(apis)),
+                settings.sharepoint.at.origin,
+                tuple(site.origin for site in settings.sharepoint.my_sites),
+                self.keep,
+            )
+        if settings.yammer is not None and Workload.YAMMER in settings.workloads:
+            origin = settings.yammer.at.origin
+            anonymous: dict[str, Api] = {}
+
+            def cdn(host: str) -> Api:
+                if host not in anonymous:
+                    anonymous[host] = api(Workload.YAMMER, Origin(host, ""), None)
+                return anonymous[host]
+
+            web = Web(
+                {origin: api(Workload.YAMMER, settings.yammer.at, _engage_tokens(settings, sync, self.tell))},
+                settings.yammer.picture_origins,
+                cdn,
+            )
+            self.yammer = Yammer(Engage(web, origin), self.keep)
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self._stack.aclose()
+
+    def requests(self) -> dict[str, dict[str, int]]:
+        """What was asked of each workload: requests, retried, throttled, bytes."""
+        return {
+            str(workload): {
+                name: sum(getattr(api.counts, name) for api in apis)
+                for name in ("requests", "retried", "throttled", "bytes")
+            }
+            for workload, apis in self._apis.items()
+        }
+
+
+def _app_tokens(settings: Settings, sync: httpx.Client) -> TokenSource:
+    sign_in = settings.sign_in
+    return app_tokens(
+        authority=sign_in.authority,
+        tenant_id=sign_in.tenant_id,
+        client_id=sign_in.client_id,
+        http_client=sync,
+        certificate=sign_in.certificate if sign_in.method == "certificate" else None,
+        certificate_password=sign_in.certificate_password,
+        secret=sign_in.secret if sign_in.method == "secret" else None,
+        federated_token_file=sign_in.federated_token_file if sign_in.method == "federated" else None,
+    )
+
+
+def _engage_tokens(settings: Settings, sync: httpx.Client, tell: Callable[[str], None]) -> TokenSource:
+    yammer = settings.yammer
+    assert yammer is not None
+    if yammer.sign_in == "token_file":
+        assert yammer.token_file is not None
+        return FixedToken(yammer.token_file)
+    return delegated_tokens(
+        authority=settings.sign_in.authority,
+        tenant_id=settings.tenant_id,
+        client_id=settings.sign_in.delegated_client_id,
+        http_client=sync,
+        method=yammer.sign_in,
+        cache_file=user_cache_path("photo-auditor") / f"sign-in-{settings.tenant_id}.bin",
+        tell=tell,
+        scope_of=lambda audience: ENGAGE_AUDIENCE_SCOPES.get(audience, audience.rstrip("/") + "/.default"),
+    )

@@ -1,0 +1,128 @@
+"""What every collector shares: what it declares, what it may raise, and what it yields."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+from auditor.model import Fingerprint, Observation, Picture, Reason, Status, User, Way, Workload
+from auditor.services.errors import Passing, ServiceError
+
+T = TypeVar("T")
+Keep = Callable[[str, str, bytes], None]
+"""Takes a picture's digest, format and bytes, and keeps them if the run keeps pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What a collector must be allowed to do, and what else that opens."""
+
+    resource: str
+    name: str
+    kind: str
+    """application or delegated."""
+    opens: str
+
+
+class WorkloadRefused(Exception):
+    """The service refuses everyone alike: nobody else is asked. Carries reason, sentence and remedy."""
+
+    def __init__(self, reason: str, sentence: str, remedy: str = "") -> None:
+        super().__init__(sentence)
+        self.reason, self.sentence, self.remedy = reason, sentence, remedy
+
+
+class Collector(Protocol):
+    """Reads one workload, a shard of users at a time."""
+
+    @property
+    def workload(self) -> Workload:
+        """Which one."""
+        ...
+
+    @property
+    def permissions(self) -> tuple[Permission, ...]:
+        """What it must be allowed to do."""
+        ...
+
+    @property
+    def tells_apart(self) -> str:
+        """Which states of a photo this workload's answers distinguish."""
+        ...
+
+    @property
+    def requests_per_user(self) -> float:
+        """Its cost."""
+        ...
+
+    async def prepare(self, users: Sequence[User]) -> None:
+        """Ask once what concerns everyone. Raises `WorkloadRefused`, or a passing `ServiceError`."""
+        ...
+
+    def collect(self, users: Sequence[User]) -> AsyncGenerator[Observation, None]:
+        """Observations of these users, in any order, every user at least once. Raises `WorkloadRefused`."""
+        ...
+
+
+async def at_once(work: Iterable[Coroutine[Any, Any, T]], most: int) -> AsyncGenerator[T, None]:
+    """The results as they come, at most so many under way; whoever stops listening ends the rest."""
+    gate = asyncio.Semaphore(most)
+
+    async def one(job: Coroutine[Any, Any, T]) -> T:
+        async with gate:
+            return await job
+
+    tasks = [asyncio.create_task(one(job)) for job in work]
+    try:
+        for task in asyncio.as_completed(tasks):
+            yield await task
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def now() -> datetime:
+    """The moment of an observation, UTC, whole seconds."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def observed(
+    user: User,
+    workload: Workload,
+    status: Status,
+    way: Way,
+    *,
+    reason: str = "",
+    detail: str = "",
+    picture: Picture = Picture.ONLY,
+    judged: bool = True,
+    fingerprint: Fingerprint | None = None,
+    signals: Mapping[str, str] | None = None,
+) -> Observation:
+    """An observation made now; empty signals are dropped, so that a signal's presence says something."""
+    kept = {name: value for name, value in (signals or {}).items() if value}
+    return Observation(
+        user.id, workload, status, way, now(), reason, detail, picture, judged, fingerprint, kept
+    )  # fmt: skip
+
+
+def unknown(
+    user: User,
+    workload: Workload,
+    way: Way,
+    error: ServiceError,
+    *,
+    picture: Picture = Picture.ONLY,
+    judged: bool = True,
+    signals: Mapping[str, str] | None = None,
+) -> Observation:
+    """What an error that is final for this user leaves behind: never more than `unknown`."""
+    suffix = "; try again later" if isinstance(error, Passing) else ""
+    return observed(
+        user, workload, Status.UNKNOWN, way, reason=error.reason or Reason.UNEXPECTED_ANSWER,
+        detail=error.sentence + suffix, picture=picture, judged=judged, signals=signals,
+    )  # fmt: skip

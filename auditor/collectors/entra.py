@@ -1,0 +1,173 @@
+"""The Microsoft 365 photo as Microsoft Graph serves it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from auditor.collectors.contract import Keep, Permission, at_once, observed, unknown
+from auditor.collectors.pictures import look
+from auditor.model import Observation, Reason, Status, User, Way, Workload
+from auditor.services.errors import ServiceError, SignInRefused
+from auditor.services.graph import BATCH, Graph, GraphAnswer, photo_path
+
+NO_PHOTO_CODES = frozenset({"ImageNotFound", "ErrorItemNotFound"})
+"""Codes that say 'no photo' and nothing else."""
+NO_PHOTO_EXCEPTION = "ImageNotFoundException"
+"""Told with the code ErrorEntityNotFound too: the exception's name then says which entity."""
+PERMISSION_CODES = frozenset({"ErrorInsufficientPermissionsInAccessToken", "Authorization_RequestDenied"})
+
+
+@dataclass
+class Entra:
+    """Metadata first, the picture where there is one; in batches of 20 or one by one."""
+
+    graph: Graph
+    keep: Keep
+    batch: bool = True
+    batches_at_once: int = 2
+    workload = Workload.ENTRA
+    permissions = (
+        Permission(
+            "Microsoft Graph",
+            "User.Read.All",
+            "application",
+            "the full profile of every user: the list of users is read with it",
+        ),
+        Permission("Microsoft Graph", "ProfilePhoto.Read.All", "application", "the photos of groups too"),
+    )
+    tells_apart = "photo, no photo, refused (with the code); never why there is none"
+    requests_per_user = 2.0
+
+    async def prepare(self, users: Sequence[User]) -> None:
+        """Nothing to ask: the list of users has shown that Graph answers."""
+
+    async def collect(self, users: Sequence[User]) -> AsyncGenerator[Observation, None]:
+        """One observation a user."""
+        size = BATCH if self.batch else 4
+        chunks = [users[start : start + size] for start in range(0, len(users), size)]
+        work = (self._batched(chunk) if self.batch else self._singly(chunk) for chunk in chunks)
+        async with aclosing(at_once(work, self.batches_at_once if self.batch else 1)) as results:
+            async for observations in results:
+                for observation in observations:
+                    yield observation
+
+    async def _batched(self, users: Sequence[User]) -> list[Observation]:
+        metadata = await self._ask([photo_path(user.id) for user in users])
+        values = [photo_path(user.id) + "/$value" for user in users if _has_photo(metadata.get(photo_path(user.id)))]
+        pictures = await self._ask(values) if values else {}
+        return list(
+            await asyncio.gather(*(self._observe(user, metadata.get(photo_path(user.id)), pictures) for user in users))
+        )
+
+    async def _singly(self, users: Sequence[User]) -> list[Observation]:
+        return list(await asyncio.gather(*(self._observe(user, None, {}) for user in users)))
+
+    async def _ask(self, paths: Sequence[str]) -> dict[str, GraphAnswer]:
+        # A batch that is refused or damaged is read singly, and an item that failed in passing alone.
+        try:
+            answers = await self.graph.batch(paths)
+        except SignInRefused:
+            raise
+        except ServiceError:
+            return {}
+        return {path: answer for path, answer in answers.items() if answer.status != 429 and answer.status < 500}
+
+    async def _observe(self, user: User, metadata: GraphAnswer | None, pictures: dict[str, GraphAnswer]) -> Observation:
+        path = photo_path(user.id)
+        way = Way.GRAPH_BATCH if self.batch else Way.GRAPH_SINGLE
+        try:
+            if metadata is None:
+                way = Way.GRAPH_SINGLE
+                metadata = await self.graph.get(path)
+            told = meaning(metadata)
+            if told is not None:
+                status, reason, detail = told
+                return observed(
+                    user, self.workload, status, way, reason=reason, detail=detail, signals=_codes(metadata)
+                )
+            answer = pictures.get(path + "/$value")
+            if answer is None:
+                way = Way.GRAPH_SINGLE
+                answer = await self.graph.value(path + "/$value")
+            return await self._picture(user, metadata, answer, way)
+        except SignInRefused:
+            raise
+        except ServiceError as error:
+            return unknown(user, self.workload, way, error)
+
+    async def _picture(self, user: User, metadata: GraphAnswer, answer: GraphAnswer, way: Way) -> Observation:
+        signals = _codes(metadata)
+        if answer.status != 200:
+            told = meaning(answer, value=True)
+            status, reason, detail = told or (
+                Status.UNKNOWN, Reason.UNEXPECTED_ANSWER, f"Graph answered {answer.status} to the picture",
+            )  # fmt: skip
+            if status is Status.ABSENT:
+                # Metadata says there is a photo and the picture's own address says there is none.
+                status, reason = Status.UNKNOWN, Reason.PICTURE_NOT_READ
+                detail = "Graph describes a photo and answers 404 for its bytes"
+            return observed(user, self.workload, status, way, reason=reason, detail=detail, signals=signals)
+
+        async def again() -> bytes | None:
+            second = await self.graph.value(photo_path(user.id) + "/$value")
+            return second.body if second.status == 200 else None
+
+        seen = await look(answer.body, again, self.keep)
+        return observed(
+            user, self.workload, seen.status, way, reason=seen.reason, detail=seen.detail,
+            fingerprint=seen.fingerprint, signals=signals | {"looks": seen.looks},
+        )  # fmt: skip
+
+
+def meaning(answer: GraphAnswer, *, value: bool = False) -> tuple[Status, str, str] | None:
+    """What an answer about a photo says: (status, reason, sentence), or None where it says there is one.
+
+    `absent` only where the answer says so in one of the documented ways: everything else that is no
+    photo is `unknown`, with the service's own code as the reason.
+    """
+    if answer.status == 200:
+        if value:
+            return None
+        metadata = answer.json()
+        if _one_pixel(metadata):
+            return Status.ABSENT, "", ""
+        if "id" not in metadata and "width" not in metadata:
+            return Status.UNKNOWN, Reason.UNEXPECTED_ANSWER, "Graph answered 200 without a photo's metadata"
+        return None
+    code, message = answer.error_code, answer.error_message
+    if answer.status == 404:
+        if code in NO_PHOTO_CODES or (code == "ErrorEntityNotFound" and NO_PHOTO_EXCEPTION in message):
+            return Status.ABSENT, "", ""
+        if not answer.body.strip():
+            return Status.ABSENT, "", ""
+    if code in PERMISSION_CODES:
+        return (
+            Status.UNKNOWN, Reason.PERMISSION_MISSING,
+            f"Graph refuses the photo ({code}): the app lacks ProfilePhoto.Read.All or User.Read.All",
+        )  # fmt: skip
+    told = code or f"HTTP {answer.status}"
+    if "ProfileNotFoundException" in message:
+        told = "ProfileNotFound"
+    return Status.UNKNOWN, told, f"Graph answered {answer.status} ({told}) instead of a photo"
+
+
+def _has_photo(metadata: GraphAnswer | None) -> bool:
+    return metadata is not None and meaning(metadata) is None
+
+
+def _one_pixel(metadata: dict[str, object]) -> bool:
+    # Documented for 'no photo': id 1x1 (any letter case), width 1, an empty media ETag, each with status 200.
+    width, etag = metadata.get("width"), metadata.get("@odata.mediaEtag")
+    return str(metadata.get("id", "")).lower() == "1x1" or (isinstance(width, int) and width <= 1) or etag == ""
+
+
+def _codes(answer: GraphAnswer) -> dict[str, str]:
+    metadata = answer.json()
+    return {
+        "media_etag": str(metadata.get("@odata.mediaEtag") or "").strip('"'),
+        "size": str(metadata.get("id") or "").lower(),
+        "code": answer.error_code,
+    }

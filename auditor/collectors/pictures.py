@@ -1,0 +1,59 @@
+"""From bytes that a service sent to what an observation says of them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from auditor.collectors.contract import Keep
+from auditor.model import Fingerprint, Reason, Status
+from auditor.photos import PictureTooLarge, UnreadablePicture, classify, fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a picture turned out to be."""
+
+    status: Status
+    fingerprint: Fingerprint | None = None
+    reason: str = ""
+    detail: str = ""
+    looks: str = ""
+    """Why a placeholder was taken for one; a signal."""
+
+
+async def look(first: bytes, again: Callable[[], Awaitable[bytes | None]], keep: Keep) -> Looked:
+    """Fingerprint a picture; what cannot be decoded is read `again` before it is called unreadable.
+
+    `again` gives the bytes of a second reading, or None where there was none to be had.
+    """
+    try:
+        return await _look(first, keep)
+    except PictureTooLarge as error:
+        return Looked(Status.UNKNOWN, reason=Reason.TOO_LARGE, detail=str(error))
+    except UnreadablePicture as error:
+        why = str(error)
+    second = await again()
+    if second is None:
+        return Looked(Status.UNKNOWN, reason=Reason.PICTURE_NOT_READ, detail=f"{why}, and it could not be read again")
+    if second == first:
+        digest = hashlib.sha256(first).hexdigest()
+        return Looked(Status.UNREADABLE, detail=f"twice the same {len(first)} bytes ({digest[:12]}…): {why}")
+    try:
+        return await _look(second, keep)
+    except UnreadablePicture:
+        return Looked(
+            Status.UNKNOWN, reason=Reason.UNSTABLE_BYTES, detail="two readings gave different bytes, no image"
+        )
+
+
+async def _look(data: bytes, keep: Keep) -> Looked:
+    # Decoding releases the interpreter's lock; a thread keeps the network going meanwhile.
+    made = await asyncio.to_thread(fingerprint, data)
+    keep(made.sha256, made.format, data)
+    looks = classify(made)
+    if looks.placeholder:
+        return Looked(Status.PLACEHOLDER, made, looks=looks.signal)
+    return Looked(Status.PHOTO, made)

@@ -1,0 +1,240 @@
+"""The picture of the SharePoint user profile: what is shown, and what is stored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from auditor.collectors.contract import Keep, Permission, WorkloadRefused, at_once, observed, unknown
+from auditor.collectors.pictures import Looked, look
+from auditor.model import Decision, Fingerprint, Observation, Picture, Reason, Status, User, Way, Workload
+from auditor.photos import compare
+from auditor.services.errors import BadAnswer, HostRefused, ServiceError, SignInRefused
+from auditor.services.http import Answer
+from auditor.services.origins import BadOrigin, origin_of
+from auditor.services.sharepoint import People, ProfileAnswer
+
+NOBODY = "photo-auditor.nobody.8f3d1c72@{domain}"
+"""An account that cannot exist: what is shown for it is the default person."""
+SIGNALS = (
+    "SPS-PictureTimestamp",
+    "SPS-PicturePlaceholderState",
+    "SPS-PictureExchangeSyncState",
+    "SPS-PersonalSiteInstantiationState",
+    "SPS-SavedAccountName",
+)
+
+
+@dataclass
+class SharePoint:
+    """The profile, asked on the user's own geo; then the picture that is shown and the one that is stored."""
+
+    people: People
+    root: str
+    my_sites: tuple[str, ...]
+    """Origins of the My Site hosts, the home geo's first."""
+    keep: Keep
+    concurrency: int = 6
+    workload = Workload.SHAREPOINT
+    permissions = (
+        Permission("SharePoint", "User.Read.All", "application", "every profile of the User Profile service"),
+        Permission("SharePoint", "Sites.Read.All", "application", "every site's content, to read"),
+    )
+    tells_apart = "photo, default person with and without a stored picture, no profile, another account's profile"
+    requests_per_user = 4.0
+    _default: dict[str, Fingerprint | None] = field(default_factory=dict, init=False)
+    """What each host shows for nobody; None where that could not be learned."""
+
+    async def prepare(self, users: Sequence[User]) -> None:
+        """Learn each host's default person, and whether this credential is accepted at all."""
+        domain = next((user.upn.rpartition("@")[2] for user in users if "#EXT#" not in user.upn), "invalid")
+        nobody = NOBODY.format(domain=domain)
+        profile = await self.people.profile(self.root, nobody)
+        if refusal := refused(profile):
+            raise refusal
+        for site in self.my_sites:
+            self._default[site] = await self._learn(site, nobody)
+
+    async def _learn(self, site: str, nobody: str) -> Fingerprint | None:
+        try:
+            answer = await self.people.shown(site, nobody)
+            if answer.status != 200:
+                return None
+            seen = await look(answer.body, _no_second_reading, lambda *_: None)
+        except SignInRefused:
+            raise
+        except ServiceError:
+            return None
+        return seen.fingerprint
+
+    async def collect(self, users: Sequence[User]) -> AsyncGenerator[Observation, None]:
+        """One observation a user for the picture that counts, and one for the other where there is one."""
+        work = (self._observe(user) for user in users)
+        async with aclosing(at_once(work, self.concurrency)) as results:
+            async for observations in results:
+                for observation in observations:
+                    yield observation
+
+    async def _observe(self, user: User) -> list[Observation]:
+        try:
+            profile, site = await self._profile(user)
+        except SignInRefused:
+            raise
+        except ServiceError as error:
+            return [unknown(user, self.workload, Way.USERPHOTO, error)]
+        if refusal := refused(profile):
+            raise refusal
+        if not profile.found:
+            return [observed(user, self.workload, Status.NOT_PROVISIONED, Way.USERPHOTO)]
+        signals = {name: profile.properties.get(name, "") for name in SIGNALS}
+        signals["PictureURL"] = "set" if profile.properties.get("PictureURL") else ""
+        if profile.status != 200:
+            told = profile.error or f"HTTP {profile.status}"
+            return [
+                observed(user, self.workload, Status.UNKNOWN, Way.USERPHOTO, reason=f"HTTP {profile.status}",
+                         detail=f"SharePoint refused the profile: {told}", signals=signals)
+            ]  # fmt: skip
+        owner = profile.properties.get("msOnline-ObjectId", "")
+        if owner and owner.lower() != user.id.lower():
+            return [
+                observed(user, self.workload, Status.UNKNOWN, Way.USERPHOTO, reason=Reason.PROFILE_OF_ANOTHER_ACCOUNT,
+                         detail="the profile under this name belongs to another or an earlier account",
+                         signals=signals | {"msOnline-ObjectId": owner})
+            ]  # fmt: skip
+        return await self._pictures(user, site, profile, signals)
+
+    async def _profile(self, user: User) -> tuple[ProfileAnswer, str]:
+        """The profile as the user's own geo has it, and that geo's My Site host.
+
+        The home geo answers for everyone and names the host of the user's geo (PersonalSiteHostUrl, which
+        Microsoft recommends for telling where a profile lives); the full profile is there.
+        """
+        profile = await self.people.profile(self.root, user.upn)
+        host = str(profile.top.get("PersonalSiteHostUrl") or "")
+        if not host:
+            return profile, self.my_sites[0]
+        try:
+            site = origin_of(host)
+        except BadOrigin as error:
+            raise HostRefused(f"the profile names a My Site host that is not asked: {error}") from None
+        if site not in self.my_sites:
+            raise HostRefused(
+                f"the profile lives on {site}, which is not among sharepoint.my_sites",
+                remedy=f"add {site} to sharepoint.my_sites if it is a geo of this tenant",
+            )
+        if site != self.my_sites[0]:
+            profile = await self.people.profile(site, user.upn)
+        return profile, site
+
+    async def _pictures(
+        self, user: User, site: str, profile: ProfileAnswer, signals: Mapping[str, str]
+    ) -> list[Observation]:
+        url = profile.properties.get("PictureURL", "")
+        shown, stored = await asyncio.gather(self._shown(user, site, url=bool(url)), self._stored(url))
+        # What is shown counts. Where it cannot be read, what is stored counts for users with an Exchange
+        # licence; without one SharePoint shows the Microsoft 365 photo whatever is stored (MC653734).
+        from_stored = shown.status is Status.UNKNOWN and stored is not None and user.exchange_plan
+        observations = [
+            observed(
+                user, self.workload, shown.status, Way.USERPHOTO, reason=shown.reason, detail=shown.detail,
+                picture=Picture.SHOWN, judged=not from_stored, fingerprint=shown.fingerprint,
+                signals={**signals, "looks": shown.looks},
+            )
+        ]  # fmt: skip
+        if stored is not None:
+            observations.append(
+                observed(
+                    user, self.workload, stored.status, Way.PICTURE_LIBRARY, reason=stored.reason,
+                    detail=stored.detail, picture=Picture.STORED, judged=from_stored,
+                    fingerprint=stored.fingerprint, signals={**signals, "looks": stored.looks},
+                )
+            )  # fmt: skip
+        return observations
+
+    async def _shown(self, user: User, site: str, *, url: bool) -> Looked:
+        async def read() -> Answer:
+            return await self.people.shown(site, user.upn)
+
+        seen = await _read(read, self.keep)
+        if seen.fingerprint is None or seen.status not in {Status.PHOTO, Status.PLACEHOLDER}:
+            return seen
+        default = self._default.get(site)
+        if default is None:
+            if seen.status is Status.PLACEHOLDER:
+                return Looked(
+                    Status.UNKNOWN, seen.fingerprint, Reason.PICTURE_NOT_READ,
+                    "it looks like the default person, and what this host shows for nobody could not be learned",
+                )  # fmt: skip
+            return seen
+        if _equal(seen.fingerprint, default):
+            status = Status.PLACEHOLDER if url else Status.ABSENT
+            return Looked(status, seen.fingerprint if url else None, looks="the default person of this host")
+        return seen
+
+    async def _stored(self, url: str) -> Looked | None:
+        if not url:
+            return None
+
+        async def read() -> Answer:
+            return await self.people.stored(url)
+
+        return await _read(read, self.keep)
+
+
+async def _read(read: Callable[[], Awaitable[Answer]], keep: Keep) -> Looked:
+    try:
+        answer = await read()
+        if answer.status == 404:
+            return Looked(Status.ABSENT)
+        if answer.status != 200:
+            raise BadAnswer(f"SharePoint answered {answer.status} instead of a picture", reason=Reason.PICTURE_NOT_READ)
+        if answer.content_type in {"text/html", "application/json"}:
+            raise BadAnswer("SharePoint answered with a page instead of a picture", reason=Reason.PICTURE_NOT_READ)
+
+        async def again() -> bytes | None:
+            second = await read()
+            return second.body if second.status == 200 else None
+
+        return await look(answer.body, again, keep)
+    except SignInRefused:
+        raise
+    except ServiceError as error:
+        return Looked(Status.UNKNOWN, reason=error.reason, detail=error.sentence)
+
+
+def _equal(a: Fingerprint, b: Fingerprint) -> bool:
+    if a.sha256 == b.sha256:
+        return True
+    # A portrait is nowhere near the default person: the hash keeps the dear comparison from every user.
+    near = (int(a.phash, 16) ^ int(b.phash, 16)).bit_count() <= 12
+    return near and compare(a, b).decision is Decision.SAME
+
+
+async def _no_second_reading() -> bytes | None:
+    return None
+
+
+def refused(profile: ProfileAnswer) -> WorkloadRefused | None:
+    """Whether the answer refuses this credential, and so everyone."""
+    words = f"{profile.error} {profile.diagnostics}"
+    if "required permissions to access profile" in words:
+        return WorkloadRefused(
+            Reason.PERMISSION_MISSING,
+            "SharePoint refuses the app: it has no permission to read profiles",
+            "grant the SharePoint application permission User.Read.All (not Graph's of the same name)",
+        )
+    if profile.status != 401:
+        return None
+    if "app only token" in words or "Unsupported security token" in words:
+        return WorkloadRefused(
+            Reason.SIGN_IN_NEEDS_CERTIFICATE,
+            "SharePoint takes no app-only token that was got with a client secret",
+            "sign in with a certificate (sign_in.certificate)",
+        )
+    return WorkloadRefused(
+        Reason.SIGN_IN_FAILED,
+        f"SharePoint refuses the token (401{': ' + profile.error if profile.error else ''})",
+        "check sharepoint.audience, and sign in with a certificate",
+    )

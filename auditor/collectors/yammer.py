@@ -1,0 +1,129 @@
+"""Viva Engage (Yammer): a list by pages, or a few users by address; pictures from a CDN."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from auditor.collectors.contract import Keep, Permission, observed, unknown
+from auditor.collectors.pictures import Looked, look
+from auditor.model import Fingerprint, Observation, Reason, Status, User, Way, Workload
+from auditor.services.errors import BadAnswer, ServiceError, SignInRefused
+from auditor.services.yammer import PAGE, Engage, EngageUser
+
+FEW = 25
+"""Up to so many users are asked for one by one; more are found by reading the whole list."""
+AMBIGUOUS = "more than one Viva Engage account goes by this user's addresses"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One Engage account with its picture looked at."""
+
+    id: str
+    addresses: tuple[str, ...]
+    status: Status
+    fingerprint: Fingerprint | None
+    reason: str
+    detail: str
+    picture_id: str
+    looks: str
+
+
+@dataclass
+class Yammer:
+    """Reads Engage accounts; `join` says which user each belongs to."""
+
+    engage: Engage
+    keep: Keep
+    concurrency: int = 8
+    workload = Workload.YAMMER
+    permissions = (
+        Permission(
+            "Yammer",
+            "access_as_user",
+            "delegated",
+            "whatever the person who signs in may read and write in Viva Engage",
+        ),
+    )
+    tells_apart = "photo, default picture, no account, two candidates"
+    requests_per_user = 1.1
+
+    async def page(self, number: int) -> tuple[list[Found], bool]:
+        """One page of the list, its pictures read while their signed addresses live; and whether it is the last."""
+        listed = await self.engage.page(number)
+        gate = asyncio.Semaphore(self.concurrency)
+
+        async def one(user: EngageUser) -> Found:
+            async with gate:
+                return await self._found(user)
+
+        return list(await asyncio.gather(*(one(user) for user in listed))), len(listed) < PAGE
+
+    async def by_email(self, users: Sequence[User]) -> AsyncIterator[Observation]:
+        """A few users, each asked for by its addresses in turn: mail, UPN, then the others."""
+        for user in users:
+            try:
+                candidates: dict[str, Found] = {}
+                for address in addresses_of(user):
+                    for account in await self.engage.by_email(address):
+                        if account.id not in candidates and address in account.addresses:
+                            candidates[account.id] = await self._found(account)
+                    if candidates:
+                        break
+                yield join(user, list(candidates.values()), Way.BY_EMAIL)
+            except SignInRefused:
+                raise
+            except ServiceError as error:
+                yield unknown(user, self.workload, Way.BY_EMAIL, error)
+
+    async def _found(self, user: EngageUser) -> Found:
+        seen = await self._picture(user)
+        picture_id = user.picture_id if user.has_picture else ""
+        return Found(
+            user.id, user.addresses, seen.status, seen.fingerprint, seen.reason, seen.detail, picture_id, seen.looks
+        )
+
+    async def _picture(self, user: EngageUser) -> Looked:
+        if user.picture_id == "no_photo.png":
+            return Looked(Status.ABSENT)
+        if not user.has_picture:
+            return Looked(Status.UNKNOWN, reason=Reason.UNEXPECTED_ANSWER, detail="Viva Engage names no picture")
+
+        async def read() -> bytes | None:
+            answer = await self.engage.picture(user.picture_url)
+            if answer.status != 200 or answer.content_type == "text/html":
+                return None
+            return answer.body
+
+        try:
+            first = await read()
+            if first is None:
+                raise BadAnswer("the picture's address gave no picture", reason=Reason.PICTURE_NOT_READ)
+            return await look(first, read, self.keep)
+        except SignInRefused:
+            raise
+        except ServiceError as error:
+            return Looked(Status.UNKNOWN, reason=error.reason, detail=error.sentence)
+
+
+def addresses_of(user: User) -> tuple[str, ...]:
+    """By what a user is looked for, in this order: mail, UPN, the other SMTP addresses; lower case."""
+    return tuple(dict.fromkeys(one.lower() for one in (user.mail, user.upn, *user.addresses) if one))
+
+
+def join(user: User, candidates: Sequence[Found], way: Way) -> Observation:
+    """The observation of a user who has these Engage accounts; two are ambiguous, none means not provisioned."""
+    if len(candidates) > 1:
+        return observed(
+            user, Workload.YAMMER, Status.UNKNOWN, way, reason=Reason.AMBIGUOUS, detail=AMBIGUOUS,
+            signals={"engage_ids": " ".join(sorted(one.id for one in candidates))},
+        )  # fmt: skip
+    if not candidates:
+        return observed(user, Workload.YAMMER, Status.NOT_PROVISIONED, way)
+    one = candidates[0]
+    return observed(
+        user, Workload.YAMMER, one.status, way, reason=one.reason, detail=one.detail, fingerprint=one.fingerprint,
+        signals={"engage_id": one.id, "picture_id": one.picture_id, "looks": one.looks},
+    )  # fmt: skip

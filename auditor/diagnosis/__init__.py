@@ -1,0 +1,1 @@
+"""Verdicts and signals → causes and fixes: a table of rules as data."""

@@ -1,0 +1,220 @@
+"""Who is audited: the directory of Entra ID, or a list of named users, and who of them is left out."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from auditor.model import User
+from auditor.services.graph import PAGE, Graph, GraphError
+from auditor.settings import Scope
+
+SELECT = (
+    "id,userPrincipalName,mail,displayName,userType,accountEnabled,assignedLicenses,assignedPlans,"
+    "department,onPremisesSyncEnabled,proxyAddresses"
+)
+"""Named one by one: Graph gives none of the last seven unless asked."""
+EXCHANGE = "exchange"
+KIOSK_PLAN = "4a82b400-a79f-41a4-b4e2-e94f5787b113"
+"""Service plan EXCHANGE_S_DESKLESS (Microsoft's licensing service plan reference)."""
+LIVE = frozenset({"enabled", "warning"})
+"""capabilityStatus of a plan that works; suspended, deleted and lockedOut ones do not."""
+
+
+class ScopeError(Exception):
+    """Whom to audit cannot be told; the message names who or what, and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The users to audit, and how many of each class were left out."""
+
+    users: tuple[User, ...]
+    directory: int
+    """How many accounts were read."""
+    excluded: Mapping[str, int]
+
+
+async def list_users(graph: Graph, scope: Scope) -> Listed:
+    """Read whom to audit.
+
+    Named users are audited whatever class they are of; groups and the whole directory by class. A list
+    that cannot be read to its end raises; a partial list is never returned.
+    """
+    if scope.users:
+        users = tuple([await _named(graph, name) for name in dict.fromkeys(scope.users)])
+        unique = tuple({user.id: user for user in users}.values())
+        return Listed(unique, len(unique), {})
+    unwanted = {entry["id"] for name in scope.exclude_groups async for entry in _members(graph, name)}
+    entries = _chosen(graph, scope)
+    users_by_id: dict[str, User] = {}
+    excluded: Counter[str] = Counter()
+    seen: set[str] = set()
+    async for entry in entries:
+        user = parse(entry)
+        if user is None or user.id in seen:
+            continue
+        seen.add(user.id)
+        reason = "excluded groups" if user.id in unwanted else await _excluded(graph, user, scope.include)
+        if reason:
+            excluded[reason] += 1
+        else:
+            users_by_id[user.id] = user
+    return Listed(tuple(users_by_id.values()), len(seen), dict(sorted(excluded.items())))
+
+
+def parse(entry: Mapping[str, Any]) -> User | None:
+    """One element of `/users`; None where it is no user with an id and a UPN."""
+    identity, upn = entry.get("id"), entry.get("userPrincipalName")
+    if not isinstance(identity, str) or not isinstance(upn, str) or not identity or not upn:
+        return None
+    plans = [
+        str(plan.get("servicePlanId", "")).lower()
+        for plan in entry.get("assignedPlans") or ()
+        if isinstance(plan, dict)
+        and str(plan.get("service", "")).lower() == EXCHANGE
+        and str(plan.get("capabilityStatus", "")).lower() in LIVE
+    ]
+    proxies = [str(one).partition(":") for one in entry.get("proxyAddresses") or ()]
+    return User(
+        id=identity,
+        upn=upn,
+        mail=str(entry.get("mail") or ""),
+        display_name=str(entry.get("displayName") or ""),
+        user_type=str(entry.get("userType") or "Member"),
+        enabled=entry.get("accountEnabled") is not False,
+        licensed=bool(entry.get("assignedLicenses")),
+        department=str(entry.get("department") or ""),
+        synced=entry.get("onPremisesSyncEnabled") is True,
+        exchange_plan=bool(plans),
+        kiosk=bool(plans) and set(plans) == {KIOSK_PLAN},
+        addresses=tuple(
+            dict.fromkeys(address.lower() for kind, _, address in proxies if kind.lower() == "smtp" and address)
+        ),
+    )
+
+
+async def _excluded(graph: Graph, user: User, include: Sequence[str]) -> str:
+    """The class for which a user is left out; empty where the user is in scope."""
+    if user.user_type.lower() == "guest":
+        return "" if "guests" in include else "guests"
+    if "#EXT#" in user.upn:
+        return "" if "external-members" in include else "external-members"
+    if not user.enabled:
+        # Shared and room mailboxes are disabled accounts; only the mailbox says which. It is asked where it matters.
+        if not user.licensed and ("shared" in include or "rooms" in include):
+            purpose = await _purpose(graph, user)
+            named = {"shared": "shared", "room": "rooms", "equipment": "rooms"}.get(purpose, "")
+            if named:
+                return "" if named in include else named
+        return "" if "disabled" in include else "disabled"
+    if not user.licensed:
+        return "" if "unlicensed" in include else "unlicensed"
+    return ""
+
+
+async def _purpose(graph: Graph, user: User) -> str:
+    answer = await graph.get(f"/users/{quote(user.id, safe='')}/mailboxSettings?$select=userPurpose")
+    if answer.status == 403:
+        raise ScopeError(
+            "Shared and room mailboxes can only be told apart with the Graph application permission"
+            " MailboxSettings.Read. Grant it, or leave --include shared,rooms out."
+        )
+    purpose = answer.json().get("userPurpose")
+    if isinstance(purpose, dict):
+        purpose = purpose.get("value")
+    return str(purpose or "")
+
+
+async def _chosen(graph: Graph, scope: Scope) -> AsyncIterator[Mapping[str, Any]]:
+    if not scope.groups:
+        async for page in graph.pages(f"/users?{urlencode({'$select': SELECT, '$top': PAGE}, safe='$,')}"):
+            for entry in page:
+                yield entry
+        return
+    for name in scope.groups:
+        async for entry in _members(graph, name):
+            yield entry
+
+
+async def _members(graph: Graph, name: str) -> AsyncIterator[dict[str, Any]]:
+    identity = await _group(graph, name)
+    path = f"/groups/{identity}/transitiveMembers/microsoft.graph.user"
+    # Casting the members of a group is an advanced query: it needs the count and eventual consistency.
+    query = urlencode({"$select": SELECT, "$top": PAGE, "$count": "true"}, safe="$,")
+    async for page in graph.pages(f"{path}?{query}", eventual=True):
+        for entry in page:
+            yield entry
+
+
+async def _group(graph: Graph, name: str) -> str:
+    if len(name) == 36 and name.count("-") == 4:
+        return quote(name, safe="")
+    literal = name.replace("'", "''")
+    query = urlencode({"$filter": f"displayName eq '{literal}'", "$select": "id,displayName"}, safe="$,")
+    try:
+        found = [entry async for page in graph.pages(f"/groups?{query}") for entry in page]
+    except GraphError as error:
+        raise ScopeError(f"Groups cannot be read ({error.code}): grant the app GroupMember.Read.All.") from None
+    if len(found) != 1:
+        many = "there is no group" if not found else f"{len(found)} groups are"
+        raise ScopeError(f"{many} called '{name}'. Name the group by its object id.")
+    return quote(str(found[0]["id"]), safe="")
+
+
+async def _named(graph: Graph, name: str) -> User:
+    answer = await graph.get(f"/users/{quote(name, safe='@')}?{urlencode({'$select': SELECT}, safe='$,')}")
+    if answer.status == 200:
+        user = parse(answer.json())
+        if user is not None:
+            return user
+    if answer.status == 404:
+        raise ScopeError(f"There is no user '{name}' in this tenant. Name users by user principal name or object id.")
+    code = answer.error_code
+    raise GraphError(f"Graph answered {answer.status}{f' ({code})' if code else ''} when asked for '{name}'", code)
+
+
+def read_users_file(file: Path) -> tuple[str, ...]:
+    """UPNs or object ids from a file: one a line, a CSV with a column `upn`, `userPrincipalName`, `user_id` or
+    `id`, or JSON lines with such a key. Raises `ScopeError`."""
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise ScopeError(f"There is no file {file} (--users-from).") from None
+    except (OSError, UnicodeDecodeError):
+        raise ScopeError(f"The file {file} (--users-from) cannot be read as UTF-8 text.") from None
+    filled = [line for line in lines if line.strip() and not line.lstrip().startswith("# ")]
+    names = tuple(dict.fromkeys(name for name in _names(filled, file) if name))
+    if not names:
+        raise ScopeError(f"The file {file} (--users-from) names no users.")
+    return names
+
+
+_KEYS = ("upn", "userprincipalname", "user_id", "id")
+
+
+def _names(lines: Sequence[str], file: Path) -> Iterable[str]:
+    if lines and lines[0].lstrip().startswith("{"):
+        for number, line in enumerate(lines, 1):
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                raise ScopeError(f"{file}: line {number} is not a JSON object.") from None
+            lowered = {str(key).lower(): value for key, value in entry.items()} if isinstance(entry, dict) else {}
+            yield next((str(lowered[key]).strip() for key in _KEYS if lowered.get(key)), "")
+        return
+    header = [cell.strip().lower() for cell in next(csv.reader(lines[:1]), [])]
+    column = next((header.index(key) for key in _KEYS if key in header), None)
+    if column is None:
+        if len(header) > 1:
+            raise ScopeError(f"{file}: the CSV has none of the columns {', '.join(_KEYS)}.")
+        yield from (line.strip() for line in lines)
+        return
+    for row in csv.reader(lines[1:]):
+        yield row[column].strip() if len(row) > column else ""

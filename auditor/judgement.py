@@ -1,0 +1,174 @@
+"""Step 3 of the flow: from parts of observations to parts of verdicts, with what only the whole run shows."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from auditor.collection import Progress
+from auditor.comparison import judge
+from auditor.diagnosis.rules import Case, diagnose
+from auditor.model import (
+    DRIFT,
+    EXEMPT_REASONS,
+    FAULT_REASONS,
+    VERDICT_COLUMNS,
+    Reason,
+    Status,
+    Verdict,
+    Workload,
+)
+from auditor.runs import frames
+from auditor.runs.folder import RunFolder, observations_part, users_part, verdicts_part
+from auditor.settings import Settings
+
+
+def judge_run(run: RunFolder, settings: Settings, progress: Progress) -> None:
+    """Judge every shard, then finish the run: verdicts, tallies, what is incomplete, which pictures stay."""
+    workloads = [Workload(name) for name in run.manifest["configured"]]
+    progress.start("judging", int(run.manifest["scope"]["in_scope"]))
+    tally: Counter[tuple[str, str]] = Counter()
+    reasons: Counter[tuple[str, str]] = Counter()
+    counts: Counter[str] = Counter()
+    wanted: set[str] = set()
+    for shard in range(run.shards):
+        users: pd.DataFrame = run.read_part(users_part(shard)).to_pandas()
+        parts = [run.read_part(observations_part(workload, shard)) for workload in workloads]
+        verdicts = judge(users, pa.concat_tables(parts).to_pandas(), run.manifest["reference"])
+        _diagnose(verdicts, users)
+        run.write_part(
+            verdicts_part(shard),
+            pa.Table.from_pandas(verdicts, schema=frames.schema(VERDICT_COLUMNS), preserve_index=False),
+        )
+        tally.update(zip(verdicts["workload"], verdicts["verdict"], strict=True))
+        unknown = verdicts[verdicts["status"] == Status.UNKNOWN]
+        reasons.update(zip(unknown["workload"], unknown["reason"], strict=True))
+        counts.update(verdicts["workload"])
+        drifting = set(verdicts.loc[verdicts["verdict"].isin(DRIFT), "user_id"])
+        wanted.update(verdicts.loc[verdicts["user_id"].isin(drifting), "sha256"])
+        progress.advance("judging", len(users))
+    if settings.photos == "drift":
+        run.drop_pictures(frozenset(wanted - {""}))
+    facts = _tenant_facts(reasons, counts, run.manifest.get("refusals", {}))
+    incomplete = _incomplete(reasons, counts, settings.require)
+    run.finish(
+        finished=datetime.now(UTC).replace(microsecond=0).isoformat(),
+        complete=not incomplete,
+        incomplete_because=incomplete,
+        tallies=_nested(tally),
+        unknown_reasons=_nested(reasons),
+        tenant_facts=facts,
+        workloads=_workloads(run, workloads),
+    )
+    progress.done("judging")
+
+
+def _diagnose(verdicts: pd.DataFrame, users: pd.DataFrame) -> None:
+    """Fill cause, evidence and fix of the rows that drifted."""
+    drifted = verdicts["verdict"].isin(DRIFT)
+    if not drifted.any():
+        return
+    plans = dict(zip(users["user_id"], users["exchange_plan"], strict=True))
+    own = verdicts[verdicts["workload"] == verdicts["reference"]]
+    held = dict(zip(own["user_id"], own["status"], strict=True))
+    for index in verdicts.index[drifted]:
+        row = verdicts.loc[index]
+        case = Case(
+            workload=Workload(str(row["workload"])),
+            verdict=Verdict(str(row["verdict"])),
+            status=Status(str(row["status"])),
+            reference_status=Status(held.get(row["user_id"], Status.UNKNOWN)),
+            exchange_plan=bool(plans.get(row["user_id"])),
+            signals=json.loads(str(row["signals"])),
+            kind=str(row["kind"]),
+        )
+        rule = diagnose(case)
+        verdicts.loc[index, ["cause", "evidence", "fix"]] = [rule.cause, rule.evidence(case), rule.fix]
+
+
+def _alike(reasons: Mapping[tuple[str, str], int], counts: Mapping[str, int]) -> Iterable[tuple[str, str]]:
+    """(workload, reason) where a workload answered everyone in the same way; one user alone proves nothing."""
+    return ((workload, reason) for (workload, reason), count in reasons.items() if count == counts[workload] > 1)
+
+
+_FACTS = {
+    Reason.NOT_SEPARATELY_READABLE: (
+        "ews_off",
+        "Exchange Web Services are off for this app, so the mailbox's own copy cannot be seen separately from Graph's.",
+        "If the mailbox's copy must be checked: read EwsAllowedAppIDs with Get-OrganizationConfig"
+        " -RetrieveEwsOperationAccessPolicy, and set the list again with this app added to it. The setting replaces"
+        " the whole list, and Exchange Web Services end in Exchange Online on 2027-04-01.",
+    ),
+    Reason.ENGAGE_NOT_SUBSCRIBED: (
+        "engage_not_subscribed",
+        "This tenant has no Viva Engage, or it is switched off: there is no copy to check.",
+        "Nothing: leave yammer.enabled out of the settings.",
+    ),
+    Reason.SIGN_IN_NEEDS_CERTIFICATE: (
+        "sharepoint_sign_in",
+        "SharePoint takes no app-only token that was got with a client secret.",
+        "Sign in with a certificate (sign_in.certificate).",
+    ),
+}
+
+
+def _tenant_facts(
+    reasons: Mapping[tuple[str, str], int], counts: Mapping[str, int], refusals: Mapping[str, Mapping[str, str]]
+) -> list[dict[str, str]]:
+    facts = []
+    for workload, reason in _alike(reasons, counts):
+        refusal = refusals.get(workload, {})
+        cause, sentence, fix = _FACTS.get(
+            Reason(reason) if reason in set(Reason) else Reason.UNEXPECTED_ANSWER,
+            ("permission_missing" if reason == Reason.PERMISSION_MISSING else reason, "", ""),
+        )
+        facts.append(
+            {
+                "workload": workload,
+                "cause": cause,
+                "sentence": sentence or refusal.get("sentence") or f"Every copy is unknown: {reason}.",
+                "fix": fix or refusal.get("remedy", ""),
+            }
+        )
+    return facts
+
+
+def _incomplete(
+    reasons: Mapping[tuple[str, str], int], counts: Mapping[str, int], required: Iterable[Workload]
+) -> list[str]:
+    """Why the run is incomplete, a sentence each; empty where it is complete."""
+    everyone = set(_alike(reasons, counts))
+    sentences = []
+    for (workload, reason), count in sorted(reasons.items()):
+        if reason in FAULT_REASONS:
+            sentences.append(f"{workload}: {count} of {counts[workload]} copies could not be learned ({reason}).")
+        elif (workload, reason) in everyone and reason not in EXEMPT_REASONS:
+            sentences.append(f"{workload}: the service refused everyone ({reason}).")
+        elif workload in set(required):
+            sentences.append(f"{workload} is required, and {count} copies could not be learned ({reason}).")
+    return sentences
+
+
+def _nested(counter: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
+    nested: dict[str, dict[str, int]] = {}
+    for (outer, inner), count in sorted(counter.items()):
+        nested.setdefault(outer, {})[inner] = count
+    return nested
+
+
+def _workloads(run: RunFolder, workloads: Iterable[Workload]) -> dict[str, dict[str, Any]]:
+    requests = run.manifest.get("requests", {})
+    refusals = run.manifest.get("refusals", {})
+    return {
+        str(workload): {
+            **requests.get(str(workload), {}),
+            "note": refusals.get(str(workload), {}).get("sentence", ""),
+        }
+        for workload in workloads
+    }

@@ -1,0 +1,55 @@
+"""The report: verdicts → page, CSV and terminal. A pure function of the run; nobody is asked anything."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from auditor.report.page import write_pages
+from auditor.report.shares import Tally, tally
+from auditor.report.tables import write_drift, write_observations, write_users
+from auditor.report.terminal import print_summary
+from auditor.runs.view import RunView
+
+__all__ = ["ReportPaths", "Tally", "print_summary", "tally", "write_report"]
+
+_TABLES = ("drift.csv", "observations.csv", "users.csv")
+_LINKED = re.compile(r"report-[0-9]+\.html")
+
+
+@dataclass(frozen=True)
+class ReportPaths:
+    """What was written."""
+
+    html: Path
+    pages: tuple[Path, ...]
+    """The linked pages report-2.html, …, without report.html itself."""
+    drift: Path | None
+    observations: Path | None
+    users: Path | None
+    left: tuple[Path, ...] = ()
+    """After a redacted report: tables of an earlier full report that still lie beside it, with names."""
+
+
+def write_report(view: RunView, out: Path, *, templates: Path | None = None, redact: bool = False) -> ReportPaths:
+    """Write the report of a run into `out`, made if absent.
+
+    Drawing the same run twice gives equal bytes. With `redact` there is one page of numbers and no table: no
+    name, address, face or id. A file of the same name in `templates` replaces ours. Every file appears whole or
+    not at all; linked pages of an earlier, longer report are removed.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    counted = tally(view)
+    drift = observations = users = None
+    if not redact:
+        drift, observations, users = (out / name for name in _TABLES)
+        write_drift(view, drift)
+        write_observations(view, observations)
+        write_users(view, counted, users)
+    html, *pages = write_pages(view, counted, out, templates=templates, redact=redact)
+    for stale in out.iterdir():
+        if _LINKED.fullmatch(stale.name) and stale not in pages:
+            stale.unlink()
+    left = tuple(out / name for name in _TABLES if redact and (out / name).exists())
+    return ReportPaths(html, tuple(pages), drift, observations, users, left)

@@ -1,0 +1,276 @@
+"""Verdicts → the cards of the page: one drifting user each, made one at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from auditor.model import DRIFT, Status, Verdict
+from auditor.report import wording
+from auditor.report.pictures import Pictures, Shot
+from auditor.report.text import visible
+from auditor.runs.view import RunView
+
+_SLICE = 100
+_YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A drifting user in the list, not yet drawn."""
+
+    user_id: str
+    name: str
+    rows: tuple[int, ...]
+    """Where the user's verdicts stand in the run's table."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One workload's copy as the card shows it."""
+
+    workload: str
+    name: str
+    kind: str
+    """What is drawn: `shot`, or for an empty slot the status (`photo`: there is one, not kept)."""
+    empty: str
+    shot: Shot | None
+    verdict: str
+    word: str
+    drifts: bool
+    size: str
+    dated: str
+    """The picture's own date where the service tells one, else when it was read."""
+    distance: str
+    remark: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One copy that drifted: what it is, why, and what mends it."""
+
+    workload: str
+    verdict: str
+    sentence: str
+    cause: str
+    cause_name: str
+    evidence: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Detail:
+    """Everything that was read about one copy."""
+
+    workload: str
+    facts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """One drifting user."""
+
+    anchor: str
+    name: str
+    upn: str
+    department: str
+    kind: str
+    tokens: str
+    """`workload:verdict:cause` of each drifting copy, for the filter."""
+    slots: tuple[Slot, ...]
+    findings: tuple[Finding, ...]
+    details: tuple[Detail, ...]
+
+
+def entries(view: RunView) -> list[Entry]:
+    """The drifting users in the order of their names, whatever the order of the run's rows."""
+    verdicts = view.verdicts
+    drifting = verdicts.loc[verdicts["verdict"].isin([item.value for item in DRIFT]), "user_id"].unique()
+    codes = pd.Index(drifting).get_indexer(verdicts["user_id"])
+    places = np.flatnonzero(codes >= 0)
+    places = places[np.argsort(codes[places], kind="stable")]
+    starts = np.searchsorted(codes[places], np.arange(len(drifting) + 1))
+    names = view.users.drop_duplicates("user_id").set_index("user_id")["display_name"].reindex(drifting)
+    upns = verdicts["upn"].iloc[places[starts[:-1]]]
+    found = [
+        Entry(str(user), _text(name) or _text(upn), tuple(places[start:stop].tolist()))
+        for user, name, upn, start, stop in zip(drifting, names, upns, starts[:-1], starts[1:], strict=True)
+    ]
+    return sorted(found, key=lambda entry: (entry.name.casefold(), entry.user_id))
+
+
+def cards(view: RunView, chosen: Sequence[Entry], workloads: Sequence[str], pictures: Pictures) -> Iterator[Card]:
+    """The cards of these users. Only a slice of the run is turned into objects at a time."""
+    people = view.users.drop_duplicates("user_id").set_index("user_id")
+    for start in range(0, len(chosen), _SLICE):
+        part = chosen[start : start + _SLICE]
+        rows = view.verdicts.iloc[[row for entry in part for row in entry.rows]].to_dict("records")
+        users = people.reindex([entry.user_id for entry in part]).to_dict("records")
+        taken = iter(rows)
+        for entry, user in zip(part, users, strict=True):
+            own = {_text(row["workload"]): row for row in (next(taken) for _ in entry.rows)}
+            yield _card(entry, user, own, workloads, pictures)
+
+
+def _card(
+    entry: Entry,
+    user: dict[Any, Any],
+    rows: dict[str, dict[Any, Any]],
+    workloads: Sequence[str],
+    pictures: Pictures,
+) -> Card:
+    drifting = [row for row in rows.values() if row["verdict"] in DRIFT]
+    ordered = sorted(drifting, key=lambda row: _place(workloads, _text(row["workload"])))
+    kinds = [
+        "guest" if _text(user.get("user_type")).lower() == "guest" else "",
+        "account disabled" if user.get("enabled") is False else "",
+        "synced from on premises" if user.get("synced") is True else "",
+    ]
+    return Card(
+        anchor="u-" + "".join(c if c.isascii() and c.isalnum() else "-" for c in entry.user_id),
+        name=entry.name,
+        upn=_text(next(iter(rows.values()))["upn"]) or _text(user.get("upn")),
+        department=_text(user.get("department")),
+        kind=", ".join(kind for kind in kinds if kind),
+        tokens=" ".join(
+            ":".join(_token(row[column]) for column in ("workload", "verdict", "cause")) for row in ordered
+        ),
+        slots=tuple(_slot(entry, workload, rows.get(workload), pictures) for workload in workloads),
+        findings=tuple(map(_finding, ordered)),
+        details=tuple(_detail(rows[workload]) for workload in workloads if workload in rows),
+    )
+
+
+def _slot(entry: Entry, workload: str, row: dict[Any, Any] | None, pictures: Pictures) -> Slot:
+    name = wording.workload(workload)
+    if row is None:
+        word = wording.STATUSES[""].name
+        return Slot(workload, name, "unasked", word, None, "", "", False, "", "", "", "", f"{name}: {word}")
+    status, verdict = _text(row["status"]), _text(row["verdict"])
+    shot = pictures.shot(_text(row["sha256"])) if status in (Status.PHOTO, Status.PLACEHOLDER) else None
+    empty = wording.STATUSES[status].name if status in wording.STATUSES else wording.in_words(status)
+    word = wording.verdict(verdict)
+    reason = _text(row["reason"])
+    if verdict == Verdict.UNCHECKED and status != Status.UNKNOWN:
+        reason = ""  # the copy was read; its row repeats why the reference was not
+    remark = wording.trouble(reason).name if reason or verdict == Verdict.UNCHECKED else _text(row["note"])
+    drawn = f"picture of {visible(entry.name)}" if shot else empty
+    return Slot(
+        workload=workload,
+        name=name,
+        kind="shot" if shot else status,
+        empty=empty,
+        shot=shot,
+        verdict=verdict,
+        word=word,
+        drifts=verdict in DRIFT,
+        size=f"{row['width']} × {row['height']} px" if row["width"] and row["height"] else "",
+        dated=_own_date(_signals(row)) or _date(row["observed_at"]),
+        distance=_distance(row["distance"]),
+        remark=remark,
+        alt=f"{name}: {drawn}. {word}.",
+    )
+
+
+def _finding(row: dict[Any, Any]) -> Finding:
+    verdict, workload = _text(row["verdict"]), _text(row["workload"])
+    kind = _text(row["kind"])
+    sentence = f"{wording.workload(workload)} {wording.VERDICTS[verdict].meaning}"
+    if kind and verdict == Verdict.VARIANT:
+        sentence = f"{sentence} ({wording.KINDS.get(kind, wording.in_words(kind).lower())})"
+    cause = _text(row["cause"])
+    return Finding(
+        workload=workload,
+        verdict=verdict,
+        sentence=sentence,
+        cause=cause,
+        cause_name=wording.cause(cause),
+        evidence=_text(row["evidence"]),
+        fix=_text(row["fix"]),
+    )
+
+
+def _detail(row: dict[Any, Any]) -> Detail:
+    size = int(row["size"]) if row["size"] else 0
+    way = _text(row["way"])
+    facts = [
+        ("Answer", _text(row["status"]).replace("_", " ")),
+        ("Reason", _text(row["reason"])),
+        ("In words", _text(row["detail"])),
+        ("Note", _text(row["note"])),
+        ("Picture", " · ".join(part for part in (_text(row["format"]), f"{size:,} bytes") if part) if size else ""),
+        ("Distance", _distance(row["distance"])),
+        ("SHA-256", _text(row["sha256"])),
+        ("Read by", wording.WAYS.get(way, way)),
+        ("Read at", _moment(row["observed_at"])),
+        *_signals(row).items(),
+    ]
+    return Detail(wording.workload(_text(row["workload"])), tuple((name, value) for name, value in facts if value))
+
+
+def _signals(row: dict[Any, Any]) -> dict[str, str]:
+    try:
+        found = json.loads(_text(row["signals"]) or "{}")
+    except ValueError:
+        return {}
+    return {str(k): str(v) for k, v in found.items() if str(v)} if isinstance(found, dict) else {}
+
+
+def _own_date(signals: dict[str, str]) -> str:
+    """SharePoint tells when it took the picture over, in seconds since the year one (the unit is inferred)."""
+    seconds = signals.get("SPS-PictureTimestamp", "")
+    if not (seconds.isascii() and seconds.isdigit() and len(seconds) == 11):
+        return ""
+    return f"picture of {_day(_YEAR_ONE + timedelta(seconds=int(seconds)))}"
+
+
+def _date(value: Any) -> str:
+    return "" if pd.isna(value) else f"read {_day(_utc(value))}"
+
+
+def _moment(value: Any) -> str:
+    return "" if pd.isna(value) else _utc(value).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _utc(value: Any) -> datetime:
+    moment = pd.Timestamp(value)
+    return (moment.tz_localize(UTC) if moment.tzinfo is None else moment.tz_convert(UTC)).to_pydatetime()
+
+
+def _day(moment: datetime) -> str:
+    # Not %b: that would follow the locale of whoever draws the report.
+    return f"{moment.day} {_MONTHS[moment.month - 1][:3]} {moment.year}"
+
+
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+
+
+def long_date(moment: datetime) -> str:
+    """A moment in words: `20 November 2026, 10:15 UTC`."""
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}, {moment:%H:%M} UTC"
+
+
+def _distance(value: Any) -> str:
+    return "" if pd.isna(value) else f"{float(value):.0f}"
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None or pd.isna(value) else str(value)
+
+
+def _token(value: Any) -> str:
+    return "".join(c if c.isalnum() or c in "_-." else "-" for c in _text(value))
+
+
+def _place(workloads: Sequence[str], workload: str) -> int:
+    return list(workloads).index(workload) if workload in workloads else len(workloads)

@@ -1,0 +1,236 @@
+"""What the manifest tells about a run, as the page shows it: every key may be missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from auditor.model import Workload
+from auditor.report import wording
+from auditor.report.text import count, listed
+
+
+@dataclass(frozen=True)
+class WorkloadFacts:
+    """How one workload was read."""
+
+    workload: str
+    way: str
+    requests: int | None
+    throttled: int | None
+    retried: int | None
+    seconds: float | None
+    note: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting, without secrets, and where its value came from."""
+
+    name: str
+    value: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class TenantFact:
+    """A cause that concerns the whole tenant: found once, shown once."""
+
+    cause: str
+    sentence: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Who was audited and who was left out."""
+
+    directory: int | None
+    in_scope: int | None
+    excluded: tuple[tuple[str, int], ...]
+    include: tuple[str, ...]
+    only: str
+
+    @property
+    def left_out(self) -> str:
+        """The excluded classes with their counts, as a sentence."""
+        parts = [wording.excluded(name, number) for name, number in self.excluded]
+        if not parts:
+            return "Nobody in the directory was left out." if self.directory else ""
+        total = sum(number for _, number in self.excluded)
+        listing = f" of {self.directory:,}" if self.directory else ""
+        return f"{total:,}{listing} left out: {listed(parts)}."
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The manifest, read tolerantly."""
+
+    run_id: str
+    version: str
+    recipe: str
+    tenant: str
+    tenant_id: str
+    domain: str
+    asked_by: str
+    started: datetime | None
+    finished: datetime | None
+    complete: bool
+    incomplete_because: tuple[str, ...]
+    reference: str
+    workloads: tuple[WorkloadFacts, ...]
+    off: tuple[tuple[str, str], ...]
+    scope: Scope
+    settings: tuple[Setting, ...]
+    photos: str
+    tenant_facts: tuple[TenantFact, ...]
+
+    @property
+    def duration(self) -> str:
+        """How long the run took, in words."""
+        if self.started is None or self.finished is None:
+            return ""
+        return lasting((self.finished - self.started).total_seconds())
+
+
+def lasting(seconds: float) -> str:
+    """A duration in words: `8.4 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
+
+
+def read(manifest: Mapping[str, Any]) -> Facts:
+    """The facts of a manifest."""
+    tenant = _mapping(manifest.get("tenant"))
+    scope = _mapping(manifest.get("scope"))
+    return Facts(
+        run_id=_text(manifest.get("run_id")),
+        version=_text(manifest.get("version")),
+        recipe=_text(manifest.get("recipe")),
+        tenant=_text(tenant.get("name")) or _text(tenant.get("domain")) or "Unnamed tenant",
+        tenant_id=_text(tenant.get("id")),
+        domain=_text(tenant.get("domain")),
+        asked_by=_text(manifest.get("asked_by")),
+        started=_instant(manifest.get("started")),
+        finished=_instant(manifest.get("finished")),
+        # A manifest that does not say it is complete is not.
+        complete=manifest.get("complete") is True,
+        incomplete_because=tuple(_text(item) for item in _sequence(manifest.get("incomplete_because"))),
+        reference=_text(manifest.get("reference")) or Workload.ENTRA.value,
+        workloads=tuple(_workloads(_mapping(manifest.get("workloads")))),
+        off=tuple((str(k), _text(v)) for k, v in _mapping(manifest.get("workloads_off")).items()),
+        scope=Scope(
+            directory=_number(scope.get("directory")),
+            in_scope=_number(scope.get("in_scope")),
+            excluded=tuple(
+                (str(name), number)
+                for name, value in _mapping(scope.get("excluded")).items()
+                if (number := _number(value))
+            ),
+            include=tuple(_text(item) for item in _sequence(scope.get("include"))),
+            only=_text(scope.get("only")),
+        ),
+        settings=tuple(
+            Setting(_text(item.get("name")), _text(item.get("value")), _text(item.get("origin")))
+            for item in map(_mapping, _sequence(manifest.get("settings")))
+        ),
+        photos=_text(manifest.get("photos")),
+        tenant_facts=tuple(
+            TenantFact(_text(item.get("cause")), _text(item.get("sentence")), _text(item.get("fix")))
+            for item in map(_mapping, _sequence(manifest.get("tenant_facts")))
+        ),
+    )
+
+
+def redacted(facts: Facts) -> Facts:
+    """The same facts with numbers and our own words alone.
+
+    Whatever a person, a service or a settings file wrote is dropped rather than searched for names: a sentence
+    may hold an address, a setting a path with a user's name, a host the tenant's.
+    """
+    reasons = len(facts.incomplete_because)
+    return replace(
+        facts,
+        run_id="",
+        tenant="A Microsoft 365 tenant",
+        tenant_id="",
+        domain="",
+        asked_by="",
+        incomplete_because=(f"{count(reasons, 'reason')} in the full report.",) if reasons else (),
+        workloads=tuple(replace(item, note="") for item in facts.workloads),
+        off=tuple((name, "") for name, _ in facts.off),
+        scope=replace(
+            facts.scope,
+            excluded=_known_classes(facts.scope.excluded),
+            include=tuple(item for item in facts.scope.include if item in wording.EXCLUDED),
+            only="a selection of users" if facts.scope.only else "",
+        ),
+        settings=(),
+        tenant_facts=tuple(
+            TenantFact(item.cause, f"{wording.cause(item.cause)}.", "")
+            for item in facts.tenant_facts
+            if item.cause in wording.CAUSES or item.cause in wording.TROUBLES
+        ),
+    )
+
+
+def _known_classes(excluded: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
+    others = sum(number for name, number in excluded if name not in wording.EXCLUDED)
+    known = tuple(item for item in excluded if item[0] in wording.EXCLUDED)
+    return (*known, ("other accounts", others)) if others else known
+
+
+def _workloads(workloads: Mapping[str, Any]) -> list[WorkloadFacts]:
+    order = {workload.value: place for place, workload in enumerate(Workload)}
+    return [
+        WorkloadFacts(
+            workload=str(name),
+            way=_text(facts.get("way")),
+            requests=_number(facts.get("requests")),
+            throttled=_number(facts.get("throttled")),
+            retried=_number(facts.get("retried")),
+            seconds=float(facts["seconds"]) if isinstance(facts.get("seconds"), int | float) else None,
+            note=_text(facts.get("note")),
+        )
+        for name, facts in sorted(
+            ((name, _mapping(value)) for name, value in workloads.items()),
+            key=lambda item: (order.get(item[0], len(order)), item[0]),
+        )
+    ]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _sequence(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return [value] if value else []
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(item) for item in value)
+    return str(value)
+
+
+def _number(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _instant(value: Any) -> datetime | None:
+    try:
+        made = datetime.fromisoformat(_text(value))
+    except ValueError:
+        return None
+    return made.replace(tzinfo=UTC) if made.tzinfo is None else made.astimezone(UTC)

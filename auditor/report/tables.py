@@ -1,0 +1,95 @@
+"""The run's tables as CSV: drift.csv, observations.csv and users.csv."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from auditor.model import DRIFT, OBSERVATIONS_CSV, Workload
+from auditor.report.files import replacing
+from auditor.report.shares import Tally
+from auditor.report.text import visible
+from auditor.runs.view import RunView
+
+USERS_CSV = ("user_id", "upn", "verdict", *(workload.value for workload in Workload))
+"""The columns of users.csv: the user's verdict (`auditor.report.shares`), then each workload's."""
+
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+"""A spreadsheet takes a cell that begins so for a formula; some take the full-width forms too."""
+_ROWS = 10_000
+
+
+def safe_cell(text: str) -> str:
+    """The text as a cell that no spreadsheet executes and in which nothing is hidden."""
+    shown = visible(text)
+    return f"'{shown}" if text.startswith(_FORMULA) else shown
+
+
+def write_drift(view: RunView, path: Path) -> None:
+    """One row for each user and workload that drifted."""
+    rows = view.verdicts[view.verdicts["verdict"].isin([verdict.value for verdict in DRIFT])]
+    _write(path, OBSERVATIONS_CSV, _rows(rows, OBSERVATIONS_CSV))
+
+
+def write_observations(view: RunView, path: Path) -> None:
+    """One row for each user and workload, everything."""
+    _write(path, OBSERVATIONS_CSV, _rows(view.verdicts, OBSERVATIONS_CSV))
+
+
+def write_users(view: RunView, tally: Tally, path: Path) -> None:
+    """One row for each user: the user's verdict and each workload's, empty where the run has no answer."""
+    known = view.users.drop_duplicates("user_id").set_index("user_id")["upn"]
+    seen = view.verdicts.drop_duplicates("user_id").set_index("user_id")["upn"]
+    upns = known.reindex(tally.verdicts.index).fillna(seen.reindex(tally.verdicts.index))
+    table = pd.DataFrame({"upn": upns, "verdict": tally.verdicts}, index=tally.verdicts.index)
+    for workload in Workload:
+        own = view.verdicts[view.verdicts["workload"] == workload.value]
+        table[workload.value] = own.drop_duplicates("user_id").set_index("user_id")["verdict"]
+    _write(path, USERS_CSV, _rows(table.rename_axis("user_id").reset_index(), USERS_CSV))
+
+
+def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    with replacing(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def _rows(frame: pd.DataFrame, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The frame's rows as text, a slice at a time: the whole never stands in memory twice."""
+    for start in range(0, len(frame), _ROWS):
+        part = frame.iloc[start : start + _ROWS]
+        yield from zip(*([_cell(value) for value in _column(part, name)] for name in columns), strict=True)
+
+
+def _column(frame: pd.DataFrame, name: str) -> list[Any]:
+    values = frame[name]
+    return values.astype(object).where(values.notna(), None).tolist()
+
+
+def _cell(value: Any) -> str:
+    if type(value) is str:
+        return safe_cell(value)
+    if value is None:
+        return ""
+    write = _WRITE.get(type(value))
+    return write(value) if write else safe_cell(str(value))
+
+
+def _instant(value: pd.Timestamp) -> str:
+    utc = value.tz_localize(UTC) if value.tzinfo is None else value.tz_convert(UTC)
+    return utc.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_WRITE: dict[type, Callable[[Any], str]] = {
+    bool: lambda value: "true" if value else "false",
+    int: str,
+    float: lambda value: f"{value:.3f}".rstrip("0").rstrip("."),
+    pd.Timestamp: _instant,
+}
+"""Numbers, truth and time need no guarding: we wrote them."""

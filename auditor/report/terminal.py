@@ -1,0 +1,87 @@
+"""The tallies for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TextIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from auditor.model import DRIFT
+from auditor.report import wording
+from auditor.report.shares import Tally
+from auditor.report.text import count, percent
+
+_COLOURS: dict[str, str] = {
+    "match": "green",
+    "reference": "blue",
+    "unchecked": "cyan",
+    "no_photo": "dim",
+    "not_applicable": "dim",
+    **dict.fromkeys((verdict.value for verdict in DRIFT), "red"),
+}
+
+
+def print_summary(tally: Tally, file: TextIO) -> None:
+    """One line a workload and one sentence; without colours or frames where nobody looks at a terminal.
+
+    `NO_COLOR` takes the colours away and leaves the table.
+    """
+    console = Console(file=file, highlight=False)
+    if console.is_terminal:
+        console.print(_table(tally))
+        console.print(Text(sentence(tally), style="bold"))
+    else:
+        file.writelines(f"{line}\n" for line in plain(tally))
+
+
+def sentence(tally: Tally) -> str:
+    """The verdict and the shares in one sentence."""
+    same, without, partly = tally.same_everywhere, tally.no_photo, tally.not_fully_checked
+    return (
+        f"{tally.drifting:,} of {count(tally.users, 'user')} drift; the same everywhere: {same.part:,} of "
+        f"{same.whole:,} with a reference photo ({percent(same.part, same.whole)}); no photo: {without.part:,}; "
+        f"not fully checked: {partly.part:,}."
+    )
+
+
+def plain(tally: Tally) -> list[str]:
+    """The same as aligned lines of plain text."""
+    rows = list(_rows(tally))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    return [*lines, "", sentence(tally)]
+
+
+def _shown(tally: Tally) -> list[str]:
+    return [name for name in wording.VERDICTS if any(item.verdicts.get(name) for item in tally.workloads)]
+
+
+def _rows(tally: Tally) -> Iterable[list[str]]:
+    verdicts = _shown(tally)
+    yield ["Workload", *(wording.verdict(name) for name in verdicts)]
+    for item in tally.workloads:
+        yield [
+            wording.workload(item.workload),
+            *(f"{item.verdicts[name]:,}" if item.verdicts.get(name) else "-" for name in verdicts),
+        ]
+
+
+def _table(tally: Tally) -> Table:
+    verdicts = ["", *_shown(tally)]
+    head, *rows = _rows(tally)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, title in zip(verdicts, head, strict=True):
+        table.add_column(title, justify="right" if name else "left", style=_COLOURS.get(name))
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table

@@ -1,0 +1,331 @@
+"""Every English text of the report that is not a template’s own: one catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from auditor.model import Reason, Status, Verdict, Workload
+
+PRODUCT = "photo-auditor"
+
+
+@dataclass(frozen=True)
+class Term:
+    """A word of the vocabulary as people read it."""
+
+    name: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why something could not be learned, and what helps."""
+
+    name: str
+    meaning: str
+    remedy: str = ""
+
+
+WORKLOADS: dict[str, Term] = {
+    Workload.ENTRA: Term("Entra ID", "the Microsoft 365 photo, as Microsoft Graph serves it"),
+    Workload.EXCHANGE: Term("Exchange", "the photo in the Exchange Online mailbox"),
+    Workload.SHAREPOINT: Term("SharePoint", "the picture of the SharePoint user profile"),
+    Workload.YAMMER: Term("Viva Engage", "the Viva Engage (Yammer) profile picture"),
+}
+
+VERDICTS: dict[str, Term] = {
+    Verdict.MISMATCH: Term("Different photo", "holds another photograph than the reference"),
+    Verdict.UNEXPECTED: Term("Unexpected photo", "holds a photo though the reference has none"),
+    Verdict.MISSING: Term("Missing", "holds no photo though the reference has one"),
+    Verdict.BROKEN: Term("Broken", "answers with bytes that are no picture"),
+    Verdict.PLACEHOLDER: Term("Placeholder", "shows initials, a silhouette or a default image"),
+    Verdict.VARIANT: Term("Edited copy", "holds the same photograph, altered"),
+    Verdict.UNCHECKED: Term("Not checked", "could not be learned or not be compared; this is never drift"),
+    Verdict.MATCH: Term("Same photo", "holds the same photograph as the reference"),
+    Verdict.REFERENCE: Term("Reference", "the photo the other copies are held against"),
+    Verdict.NO_PHOTO: Term("No photo", "no photo here, and none at the reference"),
+    Verdict.NOT_APPLICABLE: Term("No account", "the service keeps no record of this user"),
+}
+"""In the order in which tallies are shown: drift by gravity, then what is unknown, then what is well."""
+
+STATUSES: dict[str, Term] = {
+    Status.PHOTO: Term("Picture not kept", "there is a photo; the run did not keep the picture itself"),
+    Status.PLACEHOLDER: Term("Placeholder", "initials, a silhouette, a blank or a default image"),
+    Status.ABSENT: Term("No photo here", "the service says: no photo"),
+    Status.NOT_PROVISIONED: Term("No account here", "the service keeps no record of this user"),
+    Status.UNREADABLE: Term("Not a picture", "twice the same bytes, and no image in them"),
+    Status.UNKNOWN: Term("Not known", "could not be learned"),
+    "": Term("Not asked", "the run has no answer for this user"),
+}
+"""What an empty slot says."""
+
+KINDS: dict[str, str] = {
+    "crop": "cropped",
+    "mirror": "mirrored",
+    "rotated": "rotated",
+    "greyscale": "turned grey",
+    "tone": "other brightness or colours",
+    "overlay": "something laid over it",
+    "letterbox": "set in a frame",
+    "stretched": "stretched",
+}
+
+WAYS: dict[str, str] = {
+    "graph_batch": "Microsoft Graph, in batches",
+    "graph_single": "Microsoft Graph, one by one",
+    "ews_soap": "Exchange Web Services (SOAP)",
+    "ews_rest": "Exchange Web Services (REST)",
+    "userphoto": "SharePoint userphoto.aspx",
+    "picture_library": "SharePoint picture library",
+    "users_list": "Engage list of users",
+    "by_email": "Engage, by address",
+    "none": "not asked",
+}
+
+EXCLUDED: dict[str, tuple[str, str]] = {
+    "guests": ("guest", "guests"),
+    "external-members": ("external member", "external members"),
+    "shared": ("shared mailbox", "shared mailboxes"),
+    "rooms": ("room or equipment mailbox", "room and equipment mailboxes"),
+    "disabled": ("disabled account", "disabled accounts"),
+    "unlicensed": ("unlicensed account", "unlicensed accounts"),
+    "excluded groups": ("member of an excluded group", "members of excluded groups"),
+}
+
+_ASK_GRAPH = (
+    "Grant the application permissions User.Read.All and ProfilePhoto.Read.All on Microsoft Graph and consent to them."
+)
+
+TROUBLES: dict[str, Trouble] = {
+    Reason.NOT_SEPARATELY_READABLE: Trouble(
+        "Not separately readable",
+        "This copy can only be read through the same answer as the reference, so it proves nothing of its own.",
+        "Nothing is broken. A separate way of reading it has to be configured, where the service still has one.",
+    ),
+    Reason.EWS_REFUSED: Trouble(
+        "Mailboxes refused",
+        "Exchange Web Services answered 403 for single mailboxes; frontline licences are refused so.",
+        "Read these users through Microsoft Graph alone; no licence is worth buying for a photo.",
+    ),
+    Reason.PERMISSION_MISSING: Trouble(
+        "Permission missing",
+        "The service refused everyone alike: the app lacks a permission there, or consent to it.",
+        "Grant the permission named in the service’s answer, consent to it, and audit again.",
+    ),
+    Reason.SIGN_IN_FAILED: Trouble(
+        "Sign-in failed",
+        "No token was granted for this service.",
+        "Check the app’s credential and that its service principal may sign in; then audit again.",
+    ),
+    Reason.SIGN_IN_NEEDS_CERTIFICATE: Trouble(
+        "Certificate needed",
+        "SharePoint accepts app-only tokens only when the app signs in with a certificate.",
+        "Configure a client certificate instead of a client secret.",
+    ),
+    Reason.PROFILE_OF_ANOTHER_ACCOUNT: Trouble(
+        "Profile of another or earlier account",
+        "The SharePoint profile found under this name belongs to another object id.",
+        "An administrator first checks who owns the profile and its OneDrive; nothing should be overwritten.",
+    ),
+    Reason.AMBIGUOUS: Trouble(
+        "Two candidates",
+        "Two accounts of the service answer to this user’s addresses.",
+        "Find out which one is the user’s, and mend the addresses of the other.",
+    ),
+    Reason.ENGAGE_NOT_SUBSCRIBED: Trouble(
+        "No Viva Engage here",
+        "This tenant has no Viva Engage, or it is switched off.",
+        "Nothing to mend. Leave the workload out of the settings.",
+    ),
+    Reason.HOST_NOT_ALLOWED: Trouble(
+        "Host not allowed",
+        "The picture lies on a host that the settings do not allow for this workload.",
+        "Check the host, and allow it in the settings if it is yours.",
+    ),
+    Reason.LIST_INCOMPLETE: Trouble(
+        "List not read to its end",
+        "The service’s list of users broke off, so that who was not seen may still be there.",
+        "Resume the run.",
+    ),
+    Reason.PICTURE_NOT_READ: Trouble(
+        "Picture not read",
+        "The service says there is a photo, but the picture itself could not be fetched.",
+        "Audit again; if it stays, open the picture as this user.",
+    ),
+    Reason.UNSTABLE_BYTES: Trouble(
+        "Answers differ",
+        "Asked twice, the service gave two different answers that are no pictures.",
+        "Audit again later.",
+    ),
+    Reason.TOO_LARGE: Trouble(
+        "Too large",
+        "The answer was larger than a profile photo can be, and was not read.",
+        "Look at this picture by hand.",
+    ),
+    Reason.THROTTLED: Trouble(
+        "Throttled",
+        "The service kept asking for patience until the run’s patience ended.",
+        "Resume the run at a quieter hour.",
+    ),
+    Reason.UNREACHABLE: Trouble(
+        "Unreachable",
+        "No connection to the service.",
+        "Check network, proxy and certificate authority; then resume the run.",
+    ),
+    Reason.SERVER_ERROR: Trouble(
+        "Server error",
+        "The service failed, again and again.",
+        "Resume the run later.",
+    ),
+    Reason.UNEXPECTED_ANSWER: Trouble(
+        "Unexpected answer",
+        "The service answered in a way that its documentation does not know.",
+        "Audit again; if it stays, report it with the run’s version.",
+    ),
+    "AuthenticationError": Trouble(
+        "Mailbox not reachable for Graph",
+        "Graph answered AuthenticationError, as it does for users whose mailbox it cannot open.",
+        "Nothing to mend unless the user should have a mailbox.",
+    ),
+    "ErrorNonExistentMailbox": Trouble(
+        "No mailbox",
+        "Graph looked for a mailbox and found none.",
+        "Nothing to mend unless the user should have a mailbox.",
+    ),
+    "MailboxNotHostedInExchangeOnline": Trouble(
+        "Mailbox on premises",
+        "The mailbox is not in Exchange Online, and its photo cannot be read from there.",
+        "Read it on premises.",
+    ),
+    "MailboxNotEnabledForRESTAPI": Trouble(
+        "Mailbox not reachable for Graph",
+        "The mailbox is on premises, inactive or of a kind that Graph does not serve.",
+        "Read it on premises.",
+    ),
+    "ErrorInvalidLicense": Trouble(
+        "Mailbox without licence",
+        "Exchange refuses to open a mailbox that has no licence.",
+        "Nothing to mend for the photo’s sake.",
+    ),
+    "ProfileNotFound": Trouble(
+        "No profile of the user",
+        "Graph found no profile for this account.",
+        "Audit again; if it stays, look at the account in the directory.",
+    ),
+    "Request_ResourceNotFound": Trouble(
+        "Account gone",
+        "The account was deleted or renamed between listing and reading.",
+        "Audit again.",
+    ),
+    "ErrorInsufficientPermissionsInAccessToken": Trouble(
+        "Permission missing", "The token does not carry the permission for photos.", _ASK_GRAPH
+    ),
+    "Authorization_RequestDenied": Trouble(
+        "Permission missing", "Graph denied the request for lack of a permission.", _ASK_GRAPH
+    ),
+    "ErrorAccessDenied": Trouble(
+        "Access denied",
+        "The service denied access though a token was accepted.",
+        "Check the app’s permissions and the tenant’s access policies for applications.",
+    ),
+}
+
+REFERENCE_UNCHECKED = Trouble(
+    "Nothing to hold it against",
+    "The copy was read, but the reference was not, so that nothing can be said about it.",
+    "What helps the reference helps here.",
+)
+
+NO_ANSWER = Trouble(
+    "Not asked",
+    "The run ended before these users were read.",
+    "Resume the run.",
+)
+
+CAUSES: dict[str, str] = {
+    "never_set": "Nobody ever set a photo",
+    "no_mailbox": "User without a mailbox",
+    "mailbox_on_premises": "Mailbox on premises",
+    "permission_missing": "The app lacks a permission",
+    "ews_off": "Exchange Web Services are switched off",
+    "photo_tombstoned": "Photo deleted in the mailbox",
+    "directory_photo_changed_after_sync": "On-premises photo changed after the first sync",
+    "directory_photo_too_large": "On-premises photo too large to sync",
+    "low_resolution_directory_copy": "Small copy from the on-premises directory",
+    "sharepoint_never_visited": "SharePoint never visited",
+    "sharepoint_placeholder_state": "SharePoint is told to show a placeholder",
+    "sharepoint_detached": "SharePoint copy detached from Exchange",
+    "sharepoint_without_exchange_licence": "SharePoint does not sync without a mailbox",
+    "sharepoint_blanked": "SharePoint sync wrote a blank picture",
+    "sync_pending": "Sync still pending",
+    "sharepoint_no_profile": "No SharePoint profile",
+    "sharepoint_sign_in": "SharePoint refuses the app",
+    "not_in_engage": "Not in Viva Engage",
+    "engage_own_photo": "Viva Engage holds a photo of its own",
+    "uploads_not_allowed": "Users may not upload photos",
+    "throttled": "Throttled, not missing",
+    "account_deleted_or_renamed": "Account deleted or renamed",
+    "frontline_licence": "Frontline licence",
+    "removed_at_reference": "Removed at the reference, kept elsewhere",
+    "older_photo_returned": "An older photo came back",
+    "hybrid_app_missing": "Exchange hybrid application missing",
+    "client_access_policy": "An Exchange access policy blocks the app",
+    "rewritten_by_feed": "A feed rewrites the photo",
+    "account_reused": "Account reused or recreated",
+    "tenant_renamed": "Tenant renamed",
+    "access_policy_refuses": "A location or access policy refuses the app",
+    "engage_not_subscribed": "No Viva Engage in this tenant",
+    "photo_of_another_user": "Another user’s photo",
+    "edited_copy": "The same photograph, edited",
+    "unexplained": "No readable signal tells why",
+    "": "No cause named",
+}
+
+PERSONAL_DATA = "This page holds personal data: names, addresses and photographs. Share it as you would share them."
+NUMBERS_ONLY = "This page holds numbers only: no names, no addresses, no photographs."
+NO_FACES = (
+    "Only the equality of pictures was judged. No face was detected, measured or recognised, and nothing here "
+    "says who is in a picture."
+)
+
+
+def in_words(slug: str) -> str:
+    """A slug that the catalogue does not know, as readable as it gets: `odd_size_only` → `Odd size only`."""
+    words = slug.replace("_", " ").replace("-", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def workload(name: str) -> str:
+    """A workload’s name in words."""
+    return WORKLOADS[name].name if name in WORKLOADS else in_words(name)
+
+
+def verdict(name: str) -> str:
+    """A verdict in words."""
+    return VERDICTS[name].name if name in VERDICTS else in_words(name)
+
+
+def cause(slug: str) -> str:
+    """A cause in words; a tenant-wide one may be named by the reason that everyone's copies gave."""
+    return CAUSES.get(slug) or (TROUBLES[slug].name if slug in TROUBLES else in_words(slug))
+
+
+def trouble(reason: str) -> Trouble:
+    """A reason in words; a service’s own code that is not in the catalogue names itself."""
+    if reason in TROUBLES:
+        return TROUBLES[reason]
+    if not reason:
+        return REFERENCE_UNCHECKED
+    name = in_words(reason) if "_" in reason and reason.islower() else reason
+    return Trouble(name, "The service answered with this code.", "")
+
+
+def is_known_reason(reason: str) -> bool:
+    """Whether a reason comes from our catalogue, and so cannot hold anything personal."""
+    return not reason or reason in TROUBLES
+
+
+def excluded(name: str, number: int) -> str:
+    """A class of accounts that was left out, with its count."""
+    one, many = EXCLUDED.get(name, (name.replace("-", " "),) * 2)
+    return f"{number:,} {one if number == 1 else many}"

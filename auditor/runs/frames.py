@@ -1,0 +1,148 @@
+"""Observations and users as tables: one schema for what is written and what is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from auditor.model import (
+    FINGERPRINT_COLUMNS,
+    OBSERVATION_COLUMNS,
+    USER_COLUMNS,
+    Column,
+    Fingerprint,
+    Observation,
+    Picture,
+    Status,
+    User,
+    Way,
+    Workload,
+)
+
+_TYPES = {
+    "string": pa.string(),
+    "bool": pa.bool_(),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "binary": pa.binary(),
+    "timestamp": pa.timestamp("s", tz="UTC"),
+}
+
+
+def schema(columns: Sequence[Column]) -> pa.Schema:
+    """The Arrow schema of a table of the model."""
+    return pa.schema([(column.name, _TYPES[column.type]) for column in columns])
+
+
+def table(columns: Sequence[Column], rows: Iterable[dict[str, Any]]) -> pa.Table:
+    """Rows as a table of these columns."""
+    return pa.Table.from_pylist(list(rows), schema=schema(columns))
+
+
+def write_table(made: pa.Table, file: Path) -> None:
+    """Parquet that any pandas, DuckDB or Spark user can read."""
+    pq.write_table(made, file, compression="zstd")
+
+
+def read_table(file: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """A table back; one file, never a guessed dataset around it."""
+    return pq.ParquetFile(file).read(columns=list(columns) if columns is not None else None)
+
+
+def read_frame(file: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """The same as a pandas frame."""
+    frame: pd.DataFrame = read_table(file, columns).to_pandas()
+    return frame
+
+
+def user_row(user: User) -> dict[str, Any]:
+    """A row of `USER_COLUMNS`."""
+    return {
+        "user_id": user.id,
+        "upn": user.upn,
+        "mail": user.mail,
+        "display_name": user.display_name,
+        "user_type": user.user_type,
+        "enabled": user.enabled,
+        "licensed": user.licensed,
+        "department": user.department,
+        "synced": user.synced,
+        "exchange_plan": user.exchange_plan,
+        "kiosk": user.kiosk,
+        "addresses": " ".join(user.addresses),
+    }
+
+
+def user_of(row: dict[str, Any]) -> User:
+    """The user of a row of `USER_COLUMNS`."""
+    values = {("id" if name == "user_id" else name): value for name, value in row.items()}
+    return User(**values | {"addresses": tuple(row["addresses"].split())})
+
+
+_NO_PICTURE = {column.name: "" if column.type == "string" else 0 for column in FINGERPRINT_COLUMNS} | {
+    "descriptor": b""
+}
+
+
+def fingerprint_row(made: Fingerprint | None) -> dict[str, Any]:
+    """The `FINGERPRINT_COLUMNS` of a row; empty values without a picture."""
+    return dict(_NO_PICTURE) if made is None else {name: getattr(made, name) for name in _NO_PICTURE}
+
+
+def observation_row(observation: Observation) -> dict[str, Any]:
+    """A row of `OBSERVATION_COLUMNS`."""
+    return {
+        "user_id": observation.user_id,
+        "workload": str(observation.workload),
+        "picture": str(observation.picture),
+        "judged": observation.judged,
+        "status": str(observation.status),
+        "reason": str(observation.reason),
+        "detail": observation.detail,
+        "way": str(observation.way),
+        "observed_at": observation.observed_at,
+        "signals": json.dumps(dict(observation.signals), ensure_ascii=False, sort_keys=True),
+        **fingerprint_row(observation.fingerprint),
+    }
+
+
+def fingerprint_of(row: dict[str, Any]) -> Fingerprint | None:
+    """The fingerprint of a row that has `FINGERPRINT_COLUMNS`; None where it has no picture."""
+    if not row["sha256"]:
+        return None
+    return Fingerprint(**{column.name: row[column.name] for column in FINGERPRINT_COLUMNS})
+
+
+def observation_of(row: dict[str, Any]) -> Observation:
+    """The observation of a row of `OBSERVATION_COLUMNS`."""
+    moment: datetime = row["observed_at"]
+    return Observation(
+        user_id=row["user_id"],
+        workload=Workload(row["workload"]),
+        status=Status(row["status"]),
+        way=Way(row["way"]),
+        observed_at=moment,
+        reason=row["reason"],
+        detail=row["detail"],
+        picture=Picture(row["picture"]),
+        judged=row["judged"],
+        fingerprint=fingerprint_of(row),
+        signals=json.loads(row["signals"]),
+    )
+
+
+def users_table(users: Iterable[User]) -> pa.Table:
+    """Users as a table."""
+    return table(USER_COLUMNS, (user_row(user) for user in users))
+
+
+def observations_table(observations: Iterable[Observation]) -> pa.Table:
+    """Observations as a table."""
+    return table(OBSERVATION_COLUMNS, (observation_row(observation) for observation in observations))

@@ -1,0 +1,494 @@
+"""What each documented answer means: the collectors held against the wire files, one answer at a time.
+
+The files are the services' shapes with their sources; a real server sends them, and no simulated tenant is in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Awaitable, Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from auditor.collectors.contract import WorkloadRefused
+from auditor.collectors.entra import Entra
+from auditor.collectors.exchange import Exchange
+from auditor.collectors.sharepoint import SharePoint
+from auditor.collectors.yammer import Yammer
+from auditor.directory import parse as parse_user
+from auditor.model import Observation, User
+from auditor.services.errors import SignInRefused, Throttled
+from auditor.services.exchange import Ews
+from auditor.services.graph import Graph
+from auditor.services.http import Api, Web, new_client
+from auditor.services.sharepoint import People
+from auditor.services.tls import tls_context
+from auditor.services.yammer import Engage
+from tests.services.conftest import Server, authority, ca_bundle, start
+
+__all__ = ["authority", "ca_bundle", "start"]
+WIRE = Path(__file__).parents[1] / "wire"
+ANNA = User(
+    "5b0d7c9e-0000-4000-8000-000000000001", "adele@contoso.com", "adele@contoso.com", "Adele", "Member",
+    True, True, "", False, True, False,
+)  # fmt: skip
+Reply = tuple[int, dict[str, str], bytes]
+
+
+def wire(name: str) -> bytes:
+    return (WIRE / name).read_bytes()
+
+
+def portrait() -> bytes:
+    image = Image.effect_noise((120, 120), 90).resize((240, 240)).convert("RGB")
+    made = BytesIO()
+    image.save(made, "JPEG")
+    return made.getvalue()
+
+
+def headers(name: str) -> dict[str, str]:
+    return dict(json.loads(wire(name)))
+
+
+def observe(
+    bundle: Path, server: Server, make: Callable[[Api], Any], *users: User, prepare: bool = False
+) -> list[Observation]:
+    async def work() -> list[Observation]:
+        client = new_client(tls_context(bundle))
+
+        now = 0.0
+
+        async def sleep(seconds: float) -> None:
+            nonlocal now
+            now += seconds
+            await asyncio.sleep(0)
+
+        try:
+            collector = make(Api(server.origin, client, sleep=sleep, clock=lambda: now))
+            if prepare:
+                await collector.prepare(users or (ANNA,))
+            return [observation async for observation in collector.collect(users or (ANNA,))]
+        finally:
+            await client.aclose()
+
+    return asyncio.run(work())
+
+
+def entra(api: Api) -> Entra:
+    return Entra(Graph(api), lambda *_: None, batch=False)
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "reason"),
+    [
+        ((404, JSON, wire("graph/image-not-found.json")), "absent", ""),
+        ((404, JSON, wire("graph/entity-not-found.json")), "absent", ""),
+        ((404, JSON, wire("graph/item-not-found.json")), "absent", ""),
+        ((200, JSON, wire("graph/photo-none-1x1.json")), "absent", ""),
+        ((404, {"Content-Type": "text/plain"}, b""), "absent", ""),
+        ((400, JSON, wire("graph/no-mailbox.json")), "unknown", "AuthenticationError"),
+        ((404, JSON, wire("graph/non-existent-mailbox.json")), "unknown", "ErrorNonExistentMailbox"),
+        ((404, JSON, wire("graph/mailbox-on-premises.json")), "unknown", "MailboxNotHostedInExchangeOnline"),
+        ((404, JSON, wire("graph/mailbox-not-enabled.json")), "unknown", "MailboxNotEnabledForRESTAPI"),
+        ((404, JSON, wire("graph/profile-not-found.json")), "unknown", "ProfileNotFound"),
+        ((404, JSON, wire("graph/get-user-photo.json")), "unknown", "GetUserPhoto"),
+        ((404, JSON, wire("graph/resource-not-found.json")), "unknown", "Request_ResourceNotFound"),
+        ((403, JSON, wire("graph/photo-permission-missing.json")), "unknown", "permission_missing"),
+        ((403, JSON, wire("graph/directory-permission-missing.json")), "unknown", "permission_missing"),
+        ((403, JSON, wire("graph/mailbox-permission-missing.json")), "unknown", "ErrorAccessDenied"),
+        ((403, JSON, wire("graph/odata-disabled.json")), "unknown", "ErrorAccessDenied"),
+        ((429, JSON, wire("graph/throttled.json")), "unknown", "throttled"),
+        ((502, {}, b""), "unknown", "server_error"),
+        ((200, {"Content-Type": "text/html"}, b"<html>sign in</html>"), "unknown", "unexpected_answer"),
+    ],
+)
+def test_what_graph_says_of_a_photo(start: Any, ca_bundle: Path, reply: Reply, status: str, reason: str) -> None:
+    server = start()
+    server.answers(lambda path, sent, number: reply)
+    (found,) = observe(ca_bundle, server, entra)
+    assert (found.status, found.reason) == (status, reason)
+    assert bool(found.detail) == (status == "unknown")
+
+
+def test_graph_describes_a_photo_and_sends_it(start: Any, ca_bundle: Path) -> None:
+    server, data = start(), portrait()
+    server.answers(
+        lambda path, sent, number: (
+            (200, {"Content-Type": "image/jpeg"}, data)
+            if path.endswith("$value")
+            else (200, JSON, wire("graph/photo-metadata.json"))
+        )
+    )
+    (found,) = observe(ca_bundle, server, entra)
+    assert found.status == "photo"
+    assert found.fingerprint is not None
+    assert found.fingerprint.width == 240
+    assert found.signals["media_etag"] == json.loads(wire("graph/photo-metadata.json"))["@odata.mediaEtag"].strip('"')
+
+
+def test_a_photo_that_is_described_and_not_there_is_unknown_and_never_absent(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    server.answers(
+        lambda path, sent, number: (
+            (404, JSON, wire("graph/image-not-found.json"))
+            if path.endswith("$value")
+            else (200, JSON, wire("graph/photo-metadata.json"))
+        )
+    )
+    (found,) = observe(ca_bundle, server, entra)
+    assert (found.status, found.reason) == ("unknown", "picture_not_read")
+
+
+def batch_of(items: list[dict[str, Any]]) -> Reply:
+    return 200, JSON, json.dumps({"responses": items}).encode()
+
+
+def test_batch_items_are_told_apart_by_id_in_any_order(start: Any, ca_bundle: Path) -> None:
+    server, data = start(), portrait()
+    users = [User(f"id-{number}", f"u{number}@contoso.com", "", "", "Member", True, True, "", False, True, False)
+             for number in range(3)]  # fmt: skip
+    metadata = json.loads(wire("graph/photo-metadata.json"))
+
+    def script(path: str, sent: dict[str, str], number: int) -> Reply:
+        if number == 1:
+            return batch_of(
+                [
+                    {"id": "2", "status": 404, "body": None},
+                    {"id": "0", "status": 200, "headers": JSON, "body": metadata},
+                    {"id": "1", "status": 404, "headers": JSON, "body": json.loads(wire("graph/image-not-found.json"))},
+                ]
+            )
+        picture = base64.b64encode(data).decode()
+        return batch_of([{"id": "0", "status": 200, "headers": {"Content-Type": "image/jpeg"}, "body": picture}])
+
+    server.answers(script)
+    found = observe(ca_bundle, server, lambda api: Entra(Graph(api), lambda *_: None), *users)
+    assert {one.user_id: str(one.status) for one in found} == {"id-0": "photo", "id-1": "absent", "id-2": "absent"}
+    assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        batch_of([{"id": "0", "body": None}]),
+        batch_of([{"id": "0", "status": 429, "body": json.loads(wire("graph/throttled.json"))}]),
+        batch_of([]),
+        batch_of([{"id": "0", "status": 404, "body": None}, {"id": "0", "status": 404, "body": None}]),
+        batch_of([{"id": "99", "status": 404, "body": None}]),
+        (200, JSON, b"{}"),
+        (400, JSON, b"{}"),
+    ],
+)
+def test_a_damaged_batch_is_read_singly(start: Any, ca_bundle: Path, damaged: Reply) -> None:
+    server = start()
+    server.answers(
+        lambda path, sent, number: damaged if "$batch" in path else (404, JSON, wire("graph/image-not-found.json"))
+    )
+    (found,) = observe(ca_bundle, server, lambda api: Entra(Graph(api), lambda *_: None))
+    assert (found.status, found.way) == ("absent", "graph_single")
+
+
+def exchange(protocol: str) -> Callable[[Api], Exchange]:
+    def make(api: Api) -> Exchange:
+        api.is_final = lambda answer: answer.status == 500
+        return Exchange(Ews(api, protocol), lambda *_: None)
+
+    return make
+
+
+XML = {"Content-Type": "text/xml; charset=utf-8"}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "reply", "status", "reason"),
+    [
+        ("rest", (404, {}, b""), "absent", ""),
+        ("rest", (403, {}, b""), "unknown", "ews_refused"),
+        ("rest", (500, {}, b""), "unknown", "HTTP 500"),
+        ("rest", (200, XML, wire("exchange/invalid-licence.xml")), "unknown", "ErrorInvalidLicense"),
+        ("rest", (200, XML, wire("exchange/server-busy.xml")), "unknown", "throttled"),
+        ("soap", (404, {}, b""), "absent", ""),
+        ("soap", (200, XML, wire("exchange/no-photo.xml")), "absent", ""),
+        ("soap", (200, XML, wire("exchange/unchanged.xml")), "unknown", "NoError"),
+        ("soap", (200, XML, wire("exchange/invalid-licence.xml")), "unknown", "ErrorInvalidLicense"),
+        ("soap", (200, XML, wire("exchange/invalid-size.xml")), "unknown", "ErrorInvalidPhotoSize"),
+        ("soap", (500, XML, wire("exchange/schema-fault.xml")), "unknown", "ErrorSchemaValidation"),
+        ("soap", (500, XML, wire("exchange/server-busy.xml")), "unknown", "throttled"),
+        ("soap", (200, XML, wire("exchange/server-busy.xml")), "unknown", "throttled"),
+        ("soap", (500, {}, b""), "unknown", "HTTP 500"),
+        ("soap", (403, {}, b""), "unknown", "ews_refused"),
+        ("soap", (200, XML, b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"), "unknown", "HTTP 200"),
+        ("soap", (200, {"Content-Type": "text/html"}, b"<html>"), "unknown", "HTTP 200"),
+    ],
+)
+def test_what_exchange_says_of_a_photo(
+    start: Any, ca_bundle: Path, protocol: str, reply: Reply, status: str, reason: str
+) -> None:
+    server = start()
+    server.answers(lambda path, sent, number: reply)
+    (found,) = observe(ca_bundle, server, exchange(protocol))
+    assert (found.status, found.reason) == (status, reason)
+
+
+def test_a_404_of_a_user_without_an_exchange_plan_means_no_mailbox(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    server.answers(lambda path, sent, number: (404, {}, b""))
+    nobody = User(ANNA.id, ANNA.upn, "", "", "Member", True, True, "", False, exchange_plan=False, kiosk=False)
+    (found,) = observe(ca_bundle, server, exchange("rest"), nobody)
+    assert found.status == "not_provisioned"
+
+
+@pytest.mark.parametrize("name", ["getuserphoto-response.xml", "getuserphoto-response-with-type.xml"])
+def test_exchange_sends_a_picture_in_soap(start: Any, ca_bundle: Path, name: str) -> None:
+    server = start()
+    body = wire(f"exchange/{name}")
+    head, _, rest = body.partition(b"<PictureData>")
+    body = (
+        head
+        + b"<PictureData>"
+        + base64.encodebytes(portrait())
+        + b"</PictureData>"
+        + rest.partition(b"</PictureData>")[2]
+    )
+    server.answers(lambda path, sent, number: (200, XML | {"ETag": '"123"'}, body))
+    (found,) = observe(ca_bundle, server, exchange("soap"))
+    assert (found.status, found.way, found.signals["etag"]) == ("photo", "ews_soap", "123")
+
+
+def test_a_token_without_permissions_ends_exchange_for_everyone(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    server.answers(lambda path, sent, number: (401, headers("exchange/token-without-permissions.headers.json"), b""))
+    with pytest.raises(WorkloadRefused) as refused:
+        observe(ca_bundle, server, exchange("rest"))
+    assert refused.value.reason == "permission_missing"
+
+
+def test_exchange_is_off_only_when_it_refuses_several_whom_a_licence_would_not(start: Any, ca_bundle: Path) -> None:
+    def users(count: int, *, kiosk: bool = False) -> list[User]:
+        return [User(f"id-{number}", f"u{number}@contoso.com", "", "", "Member", True, True, "", False, True, kiosk)
+                for number in range(count)]  # fmt: skip
+
+    server = start()
+    server.answers(lambda path, sent, number: (403, {}, b""))
+    several = observe(ca_bundle, server, exchange("rest"), *users(5), prepare=True)
+    assert {one.reason for one in several} == {"not_separately_readable"}
+    one = observe(ca_bundle, server, exchange("rest"), *users(1), prepare=True)
+    assert {found.reason for found in one} == {"ews_refused"}
+    frontline = observe(ca_bundle, server, exchange("rest"), *users(5, kiosk=True), prepare=True)
+    assert {found.reason for found in frontline} == {"ews_refused"}
+
+
+def sharepoint(api: Api) -> SharePoint:
+    api.is_final = lambda answer: b"User Profile Error 1000" in answer.body
+    return SharePoint(People(Web({api.origin: api})), api.origin, (api.origin,), lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "reason"),
+    [
+        ((200, JSON, wire("sharepoint/no-profile.json")), "not_provisioned", ""),
+        ((200, JSON, wire("sharepoint/no-profile-verbose.json")), "not_provisioned", ""),
+        ((500, JSON, wire("sharepoint/no-profile-error.json")), "not_provisioned", ""),
+        ((500, JSON, b"{}"), "unknown", "server_error"),
+        ((200, JSON, b"{}"), "unknown", "unexpected_answer"),
+        ((200, {"Content-Type": "text/html"}, b"<html>sign in</html>"), "unknown", "unexpected_answer"),
+        ((403, JSON, b"{}"), "unknown", "HTTP 403"),
+        ((404, JSON, b"{}"), "unknown", "HTTP 404"),
+        ((429, headers("sharepoint/throttled.headers.json"), b""), "unknown", "throttled"),
+    ],
+)
+def test_what_sharepoint_says_of_a_profile(start: Any, ca_bundle: Path, reply: Reply, status: str, reason: str) -> None:
+    server = start()
+    server.answers(lambda path, sent, number: reply)
+    (found,) = observe(ca_bundle, server, sharepoint)
+    assert (found.status, found.reason) == (status, reason)
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "sent", "reason"),
+    [
+        (
+            401,
+            "unsupported-app-only-token.json",
+            "unsupported-app-only-token.headers.json",
+            "sign_in_needs_certificate",
+        ),
+        (401, "unsupported-security-token.json", None, "sign_in_needs_certificate"),
+        (401, "invalid-issuer.json", "invalid-issuer.headers.json", "sign_in_failed"),
+        (403, "profile-permission-missing.json", None, "permission_missing"),
+    ],
+)
+def test_a_credential_that_sharepoint_refuses_ends_it_for_everyone(
+    start: Any, ca_bundle: Path, status: int, name: str, sent: str | None, reason: str
+) -> None:
+    server = start()
+    reply = status, JSON | (headers(f"sharepoint/{sent}") if sent else {}), wire(f"sharepoint/{name}")
+    server.answers(lambda path, asked, number: reply)
+    with pytest.raises(WorkloadRefused) as refused:
+        observe(ca_bundle, server, sharepoint)
+    assert refused.value.reason == reason
+
+
+def profile(name: str, origin: str, **changes: str) -> bytes:
+    """A profile of the wire files, moved to a test's origin, with some properties changed."""
+    body = json.loads(wire(f"sharepoint/{name}"))
+    body["PersonalSiteHostUrl"] = origin + "/"
+    given = {"PictureURL": f"{origin}/User%20Photos/Profilbilder/x_MThumb.jpg", "msOnline-ObjectId": ANNA.id} | changes
+    body["UserProfileProperties"] = [
+        entry | {"Value": given.pop(entry["Key"])} if entry["Key"] in given else entry
+        for entry in body["UserProfileProperties"]
+    ] + [{"Key": key, "Value": value, "ValueType": "Edm.String"} for key, value in given.items()]
+    return json.dumps(body).encode()
+
+
+def test_the_default_person_is_learned_and_never_taken_for_a_photo(start: Any, ca_bundle: Path) -> None:
+    server, default, stored = start(), portrait(), portrait()
+
+    def script(path: str, sent: dict[str, str], number: int, url: str = "") -> Reply:
+        if "GetPropertiesFor" in path:
+            if "nobody" in path:
+                return 200, JSON, wire("sharepoint/no-profile.json")
+            return 200, JSON, profile("person-properties.json", server.origin, PictureURL=url)
+        return 200, {"Content-Type": "image/jpeg"}, stored if "GetFileBy" in path else default
+
+    server.answers(script)
+    (found,) = observe(ca_bundle, server, sharepoint, prepare=True)
+    assert found.status == "absent"
+    picture = f"{server.origin}/User%20Photos/Profilbilder/x_MThumb.jpg"
+    server.answers(lambda path, sent, number: script(path, sent, number, picture))
+    shown, kept = observe(ca_bundle, server, sharepoint, prepare=True)
+    assert (shown.picture, shown.judged, shown.status) == ("shown", True, "placeholder")
+    assert (kept.picture, kept.judged, kept.status) == ("stored", False, "photo")
+
+
+def test_the_stored_file_is_named_by_the_profile_and_asked_for_in_its_large_form(start: Any, ca_bundle: Path) -> None:
+    server, data = start(), portrait()
+    server.answers(
+        lambda path, sent, number: (
+            (200, JSON, profile("person-properties.json", server.origin))
+            if "GetPropertiesFor" in path
+            else (200, {"Content-Type": "image/jpeg"}, data)
+        )
+    )
+    observe(ca_bundle, server, sharepoint)
+    asked = [path for path, _ in server.seen if "GetFileByServerRelativeUrl" in path]
+    assert asked == ["/_api/web/GetFileByServerRelativeUrl('%2FUser%20Photos%2FProfilbilder%2Fx_LThumb.jpg')/$value"]
+
+
+def test_what_is_stored_counts_only_where_what_is_shown_cannot_be_read(start: Any, ca_bundle: Path) -> None:
+    server, data = start(), portrait()
+
+    def script(path: str, sent: dict[str, str], number: int) -> Reply:
+        if "GetPropertiesFor" in path:
+            return 200, JSON, profile("person-properties.json", server.origin)
+        return (403, {}, b"") if "userphoto" in path else (200, {"Content-Type": "image/jpeg"}, data)
+
+    server.answers(script)
+    licensed = observe(ca_bundle, server, sharepoint)
+    assert [(str(one.picture), one.judged, str(one.status)) for one in licensed] == [
+        ("shown", False, "unknown"),
+        ("stored", True, "photo"),
+    ]
+    without = User(ANNA.id, ANNA.upn, "", "", "Member", True, True, "", False, exchange_plan=False, kiosk=False)
+    assert [(str(one.picture), one.judged) for one in observe(ca_bundle, server, sharepoint, without)] == [
+        ("shown", True),
+        ("stored", False),
+    ]
+
+
+def test_a_profile_of_another_account_is_unknown(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    body = {"msOnline-ObjectId": "99999999-0000-4000-8000-000000000000"}
+    server.answers(lambda path, sent, number: (200, JSON, profile("person-properties.json", server.origin, **body)))
+    (found,) = observe(ca_bundle, server, sharepoint)
+    assert (found.status, found.reason) == ("unknown", "profile_of_another_account")
+
+
+@pytest.mark.parametrize("host", ["https://127.0.0.1:9", "http://contoso-my.sharepoint.com", "https://evil.example"])
+def test_a_my_site_host_that_is_not_configured_is_never_asked(start: Any, ca_bundle: Path, host: str) -> None:
+    server = start()
+    server.answers(lambda path, sent, number: (200, JSON, profile("person-properties.json", host)))
+    (found,) = observe(ca_bundle, server, sharepoint)
+    assert (found.status, found.reason) == ("unknown", "host_not_allowed")
+
+
+def engage(bundle: Path, server: Server, work: Callable[[Yammer], Awaitable[Any]], **more: Any) -> Any:
+    async def inside() -> Any:
+        client = new_client(tls_context(bundle))
+        try:
+            api = Api(server.origin, client)
+            web = Web({server.origin: api}, more.get("pictures", ()), lambda origin: Api(origin, client))
+            return await work(Yammer(Engage(web, server.origin), lambda *_: None))
+        finally:
+            await client.aclose()
+
+    return asyncio.run(inside())
+
+
+def test_engage_users_and_their_default_picture_are_read_as_documented(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    server.answers(lambda path, sent, number: (200, JSON, wire("yammer/users.json")))
+    found, last = engage(ca_bundle, server, lambda yammer: yammer.page(1))
+    listed = json.loads(wire("yammer/users.json"))
+    assert last
+    assert [one.id for one in found] == [str(entry["id"]) for entry in listed]
+    for one, entry in zip(found, listed, strict=True):
+        default = "no_photo.png" in entry["mugshot_url"]
+        # Pictures lie on a host that this test does not allow: never asked, and never called absent.
+        assert str(one.status) == ("absent" if default else "unknown")
+
+
+def test_a_refused_engage_token_is_final_for_the_workload(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    server.answers(lambda path, sent, number: (401, JSON, wire("yammer/token-not-found.json")))
+    with pytest.raises(SignInRefused):
+        engage(ca_bundle, server, lambda yammer: yammer.page(1))
+
+
+def test_no_one_by_that_address_is_a_404(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    server.answers(lambda path, sent, number: (404, {}, b""))
+
+    async def work(yammer: Yammer) -> list[Observation]:
+        return [one async for one in yammer.by_email([ANNA])]
+
+    (found,) = engage(ca_bundle, server, work)
+    assert found.status == "not_provisioned"
+
+
+def test_a_busy_exchange_is_waited_for_as_long_as_it_asks(start: Any, ca_bundle: Path) -> None:
+    server, slept = start(), []
+    server.answers(lambda path, sent, number: (200, XML, wire("exchange/server-busy.xml")))
+
+    async def work() -> None:
+        client = new_client(tls_context(ca_bundle))
+
+        async def sleep(seconds: float) -> None:
+            slept.append(seconds)
+
+        try:
+            await Ews(Api(server.origin, client, sleep=sleep), "soap").photo("adele@contoso.com")
+        finally:
+            await client.aclose()
+
+    with pytest.raises(Throttled):
+        asyncio.run(work())
+    assert set(slept) == {5.0}
+
+
+def test_a_directory_user_is_read_with_plans_addresses_and_sync_state() -> None:
+    user = parse_user(json.loads(wire("graph/user-with-plans.json")))
+    assert user is not None
+    assert user.exchange_plan
+    assert not user.kiosk
+    assert user.licensed
+    assert all("@" in address and address == address.lower() for address in user.addresses)

@@ -1,0 +1,74 @@
+"""Runs the installed command as its users do, and reads back what it left."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One finished command."""
+
+    code: int
+    out: str
+    err: str
+    run: Path
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The run's manifest."""
+        return dict(json.loads((self.run / "manifest.json").read_text(encoding="utf-8")))
+
+    @property
+    def rows(self) -> dict[tuple[str, str], dict[str, str]]:
+        """The report's observations.csv by user id and workload."""
+        with (self.run / "report" / "observations.csv").open(encoding="utf-8-sig", newline="") as file:
+            return {(row["user_id"], row["workload"]): row for row in csv.DictReader(file)}
+
+    def verdicts(self, *, without: str = "") -> dict[tuple[str, str], str]:
+        """Every verdict, but for one workload's."""
+        return {key: row["verdict"] for key, row in self.rows.items() if key[1] != without}
+
+
+class Command:
+    """`photo-auditor`, in an empty home and with only the environment that is given."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._count = 0
+
+    def __call__(self, *arguments: object, env: Mapping[str, str] | None = None, run: Path | None = None) -> Outcome:
+        self._count += 1
+        home = self.folder / "home"
+        home.mkdir(exist_ok=True)
+        path = run or self.folder / f"run-{self._count}"
+        words = [str(argument) for argument in arguments]
+        if words[0] == "audit":
+            words += ["--run", str(path)]
+        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TEMP", "TMP") if name in os.environ}
+        done = subprocess.run(
+            [sys.executable, "-m", "auditor", *words],
+            env={**kept, "HOME": str(home), "USERPROFILE": str(home), "NO_COLOR": "1", **(env or {})},
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Outcome(done.returncode, done.stdout, done.stderr, path)
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    return Command(tmp_path)

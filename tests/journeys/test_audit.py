@@ -1,0 +1,183 @@
+"""From a tenant to a report, with the installed command over real sockets."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.journeys.conftest import Command
+
+USERS = 240
+
+
+@pytest.fixture(scope="module")
+def whole(tenant: Any) -> Any:
+    return tenant(users=USERS, seed=11)
+
+
+def truth_of(served: Any) -> dict[tuple[str, str], dict[str, str]]:
+    return {(row["user_id"], row["workload"]): row for row in served.truth() if row["in_scope"] == "true"}
+
+
+@pytest.mark.parametrize("store", ["split", "mailbox-first", "unified"])
+def test_every_status_and_verdict_is_the_truth_whichever_store_graph_reads(
+    tenant: Any, command: Command, store: str
+) -> None:
+    served = tenant(users=USERS, seed=11, photo_store=store)
+    done = command("audit", "--config", served.config)
+    truth = truth_of(served)
+    assert done.code == 1, done.err
+    assert done.rows.keys() == truth.keys()
+    wrong = {
+        key: (row["status"], truth[key]["status"], row["verdict"], truth[key]["verdict"])
+        for key, row in done.rows.items()
+        if (row["status"], row["verdict"]) != (truth[key]["status"], truth[key]["verdict"])
+    }
+    assert wrong == {}
+
+
+@pytest.fixture(scope="module")
+def by_default(whole: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return Command(tmp_path_factory.mktemp("default"))("audit", "--config", whole.config)
+
+
+@pytest.mark.parametrize(
+    ("env", "workload", "way"),
+    [
+        ({"PHOTO_AUDITOR_ENTRA_BATCH": "false"}, "entra", "graph_single"),
+        ({"PHOTO_AUDITOR_EXCHANGE_PROTOCOL": "soap"}, "exchange", "ews_soap"),
+    ],
+)
+def test_another_way_of_reading_gives_the_same_verdicts(
+    whole: Any, by_default: Any, command: Command, env: dict[str, str], workload: str, way: str
+) -> None:
+    done = command("audit", "--config", whole.config, env=env)
+    assert done.verdicts() == by_default.verdicts()
+    ways = {row["way"] for (_, name), row in done.rows.items() if name == workload}
+    assert way in ways
+    assert "graph_batch" not in ways
+
+
+def test_with_a_secret_only_sharepoint_is_unchecked_and_the_run_says_why(
+    whole: Any, by_default: Any, command: Command
+) -> None:
+    done = command("audit", "--config", whole.config, env={"AZURE_CLIENT_SECRET": whole.info["client_secret"]})
+    assert done.code == 4
+    assert done.verdicts(without="sharepoint") == by_default.verdicts(without="sharepoint")
+    rows = [row for (_, workload), row in done.rows.items() if workload == "sharepoint"]
+    assert {(row["status"], row["verdict"]) for row in rows} == {("unknown", "unchecked")}
+    assert {row["reason"] for row in rows} == {"sign_in_needs_certificate"}
+    assert "certificate" in (done.run / "report" / "report.html").read_text(encoding="utf-8")
+    assert whole.info["client_secret"] not in done.out + done.err + json.dumps(done.manifest)
+
+
+def test_with_ews_off_only_exchange_is_unchecked_and_that_is_no_fault(
+    tenant: Any, by_default: Any, command: Command
+) -> None:
+    served = tenant(users=USERS, seed=11, ews="off")
+    done = command("audit", "--config", served.config)
+    assert done.code == 1
+    assert done.verdicts(without="exchange") == by_default.verdicts(without="exchange")
+    rows = [row for (_, workload), row in done.rows.items() if workload == "exchange"]
+    assert {(row["status"], row["verdict"], row["reason"]) for row in rows} == {
+        ("unknown", "unchecked", "not_separately_readable")
+    }
+    assert command("audit", "--config", served.config, "--require", "exchange").code == 4
+
+
+def test_a_tenant_without_engage_is_told_so_once_and_never_incomplete(tenant: Any, command: Command) -> None:
+    served = tenant(users=60, seed=3, engage=False)
+    env = {"PHOTO_AUDITOR_YAMMER_SIGN_IN": "device_code"}
+    done = command("audit", "--config", served.config, "--workload", "entra", "--workload", "yammer", env=env)
+    # Nobody sits at this terminal to sign in, which is a fault; the tenant itself would be none.
+    assert done.code == 4
+    assert "nobody is signed in" in json.dumps(done.manifest["refusals"])
+
+
+@pytest.mark.parametrize(
+    ("role", "workload", "reason", "name"),
+    [
+        ("graph:ProfilePhoto.Read.All", "entra", "permission_missing", "ProfilePhoto.Read.All"),
+        ("exchange:full_access_as_app", "exchange", "permission_missing", "full_access_as_app"),
+        ("sharepoint:User.Read.All", "sharepoint", "permission_missing", "User.Read.All"),
+    ],
+)
+def test_a_missing_role_leaves_its_workload_unknown_and_names_the_permission(
+    tenant: Any, command: Command, role: str, workload: str, reason: str, name: str
+) -> None:
+    # Graph gives photos with User.Read.All too, so both go; the list of users is then read from a file.
+    roles = [role, "graph:User.Read.All"] if workload == "entra" else [role]
+    served = tenant(users=40, seed=5, without_role=roles)
+    done = command("audit", "--config", served.config)
+    if workload == "entra":
+        assert done.code == 3
+        assert "User.Read.All" in done.err
+        return
+    assert done.code == 4
+    assert {row["reason"] for (_, one), row in done.rows.items() if one == workload} == {reason}
+    assert name in json.dumps(done.manifest)
+
+
+def test_named_users_are_audited_whatever_class_they_are_of(whole: Any, command: Command) -> None:
+    guest = next(user for user in whole.users() if "#EXT#" in user["userPrincipalName"])
+    done = command("audit", "--config", whole.config, "--user", guest["userPrincipalName"])
+    assert {user_id for user_id, _ in done.rows} == {guest["id"]}
+    expected = {row["workload"]: row["status"] for row in whole.truth() if row["user_id"] == guest["id"]}
+    assert {workload: row["status"] for (_, workload), row in done.rows.items()} == expected
+
+
+def test_a_handful_of_users_gets_the_verdicts_that_the_whole_audit_gave(
+    whole: Any, by_default: Any, command: Command
+) -> None:
+    wanted = sorted({user_id for user_id, _ in by_default.rows})[:12]
+    file = command.folder / "wanted.csv"
+    file.write_text("user_id\n" + "\n".join(wanted) + "\n", encoding="utf-8")
+    done = command("audit", "--config", whole.config, "--users-from", file)
+    all_verdicts = by_default.verdicts()
+    assert done.verdicts() == {key: verdict for key, verdict in all_verdicts.items() if key[0] in set(wanted)}
+
+
+def test_shards_change_nothing_and_plain_pandas_reads_the_parts(whole: Any, by_default: Any, command: Command) -> None:
+    done = command("audit", "--config", whole.config, "--shard-users", "50")
+    assert done.verdicts() == by_default.verdicts()
+    parts = sorted((done.run / "observations" / "entra").glob("*.parquet"))
+    assert len(parts) > 3
+    frame = pd.concat(pd.read_parquet(part) for part in parts)
+    assert len(frame) == done.manifest["scope"]["in_scope"]
+
+
+def test_only_pictures_of_drifting_users_are_kept_unless_asked_otherwise(
+    whole: Any, by_default: Any, command: Command
+) -> None:
+    def kept(outcome: Any) -> set[str]:
+        return {file.stem for file in (outcome.run / "photos").glob("*/*")}
+
+    drifting = {user_id for (user_id, _), row in by_default.rows.items() if row["verdict"] in {
+        "variant", "mismatch", "missing", "placeholder", "broken", "unexpected"}}  # fmt: skip
+    assert kept(by_default) == {
+        row["sha256"] for (user_id, _), row in by_default.rows.items() if row["sha256"] and user_id in drifting
+    }
+    assert kept(command("audit", "--config", whole.config, "--photos", "none")) == set()
+    everything = kept(command("audit", "--config", whole.config, "--photos", "all"))
+    assert everything >= {row["sha256"] for row in by_default.rows.values() if row["sha256"]}
+
+
+def test_no_secret_and_no_token_stands_in_anything_that_was_written(whole: Any, by_default: Any) -> None:
+    secrets = [whole.info["client_secret"], whole.info["yammer_token"]]
+    for file in by_default.run.rglob("*"):
+        if file.is_file():
+            data = file.read_bytes()
+            assert not any(secret.encode() in data for secret in secrets), file
+            assert b"eyJ0eXAi" not in data, file
+    assert not any(secret in by_default.out + by_default.err for secret in secrets)
+
+
+def test_fail_on_decides_what_exit_code_one_means(whole: Any, command: Command) -> None:
+    user = "--user", next(user["id"] for user in whole.users() if user["accountEnabled"])
+    assert command("audit", "--config", whole.config, *user, "--fail-on", "none").code == 0
+    wrong = command("audit", "--config", whole.config, *user, "--fail-on", "everything")
+    assert wrong.code == 2
+    assert "--fail-on" in wrong.err

@@ -1,0 +1,138 @@
+"""A run that is interrupted loses nothing: `resume` ends where an uninterrupted run would have."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.journeys.conftest import Command
+
+
+@pytest.fixture(scope="module")
+def served(tenant: Any) -> Any:
+    return tenant(users=120, seed=7, request_log=True)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(served: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return Command(tmp_path_factory.mktemp("whole"))("audit", "--config", served.config, "--shard-users", "20")
+
+
+def same(rows: dict[Any, dict[str, str]]) -> dict[Any, dict[str, str]]:
+    """Rows without the moment they were read."""
+    return {key: {name: value for name, value in row.items() if name != "observed_at"} for key, row in rows.items()}
+
+
+def start_and_kill(served: Any, path: Path, parts: int, how: signal.Signals) -> subprocess.Popen[str]:
+    """Start an audit, and stop it once the manifest names so many parts."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "auditor", "audit", "--config", str(served.config), "--run", str(path),
+         "--shard-users", "20"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    manifest = path / "manifest.json"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if manifest.exists() and len(json.loads(manifest.read_text(encoding="utf-8"))["parts"]) >= parts:
+            break
+    process.send_signal(how)
+    return process
+
+
+@pytest.mark.parametrize("parts", [1, 9, 20])
+def test_a_killed_run_is_finished_by_resume_with_equal_results(
+    served: Any, uninterrupted: Any, command: Command, parts: int
+) -> None:
+    path = command.folder / "killed"
+    start_and_kill(served, path, parts, signal.SIGKILL).communicate()
+    again = command("audit", "--config", served.config, run=path)
+    assert again.code == 2
+    assert f"resume {path}" in again.err
+    done = command("resume", path)
+    assert done.code == uninterrupted.code, done.err
+    outcome = type(done)(done.code, done.out, done.err, path)
+    assert same(outcome.rows) == same(uninterrupted.rows)
+    assert outcome.manifest["tallies"] == uninterrupted.manifest["tallies"]
+
+
+def test_a_resumed_run_never_lists_again_and_asks_only_for_what_is_missing(served: Any, command: Command) -> None:
+    path = command.folder / "killed"
+    start_and_kill(served, path, 14, signal.SIGKILL).communicate()
+    before = len(served.requests())
+    complete = json.loads((path / "manifest.json").read_text(encoding="utf-8"))["parts"]
+    shards = sum(part.startswith("observations/entra/") for part in complete)
+    assert command("resume", path).code == 1
+    asked = served.requests()[before:]
+    assert not any(request["path"].startswith("/v1.0/users?") for request in asked)
+    batches = sum(request["path"].startswith("/v1.0/$batch") for request in asked)
+    # Two batches (metadata, pictures) for each of the 20-user shards that were not complete.
+    assert batches <= 2 * (6 - shards)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a single process")
+def test_ctrl_c_ends_with_130_and_says_how_to_go_on(served: Any, command: Command) -> None:
+    path = command.folder / "interrupted"
+    process = start_and_kill(served, path, 8, signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130
+    assert f"resume {path}" in err
+    assert "Traceback" not in err
+    assert command("resume", path).code == 1
+
+
+def test_a_finished_run_is_refused_by_audit_and_only_drawn_again_by_resume(
+    served: Any, uninterrupted: Any, command: Command
+) -> None:
+    path = command.folder / "finished"
+    shutil.copytree(uninterrupted.run, path)
+    refused = command("audit", "--config", served.config, run=path)
+    assert refused.code == 2
+    assert "is finished" in refused.err
+    before = len(served.requests())
+    shutil.rmtree(path / "report")
+    assert command("resume", path).code == uninterrupted.code
+    assert (path / "report" / "report.html").read_bytes() == (uninterrupted.run / "report" / "report.html").read_bytes()
+    assert len(served.requests()) == before
+
+
+def test_a_run_is_not_resumed_under_another_question(served: Any, tenant: Any, command: Command) -> None:
+    path = command.folder / "killed"
+    start_and_kill(served, path, 8, signal.SIGKILL).communicate()
+    done = command("resume", path, "--config", tenant(users=40, seed=2, scenarios="plain").config)
+    assert done.code == 2
+    assert "tenant" in done.err
+
+
+def test_a_damaged_part_is_noticed(uninterrupted: Any, command: Command) -> None:
+    path = command.folder / "damaged"
+    shutil.copytree(uninterrupted.run, path)
+    part = path / "verdicts" / "part-00000.parquet"
+    data = bytearray(part.read_bytes())
+    data[len(data) // 2] ^= 1
+    part.write_bytes(bytes(data))
+    done = command("report", path)
+    assert done.code == 2
+    assert "damaged" in done.err
+
+
+def test_two_processes_never_write_to_one_run(served: Any, command: Command) -> None:
+    path = command.folder / "held"
+    process = start_and_kill(served, path, 3, signal.SIGSTOP)
+    try:
+        done = command("resume", path)
+        assert done.code == 2
+        assert "Another process" in done.err
+    finally:
+        process.kill()
+        process.communicate()
+    # The lock of a dead process holds nobody up.
+    assert command("resume", path).code == 1

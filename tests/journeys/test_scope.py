@@ -1,0 +1,59 @@
+"""Who is audited: by default, by class, by group, by name; and everyone who is not is counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.journeys.conftest import Command
+
+QUICK = ("--workload", "entra", "--photos", "none")
+
+
+@pytest.fixture(scope="module")
+def served(tenant: Any) -> Any:
+    return tenant(users=240, seed=11)
+
+
+def test_by_default_everyone_in_scope_is_audited_and_every_other_counted(served: Any, command: Command) -> None:
+    done = command("audit", "--config", served.config, *QUICK)
+    expected = {row["user_id"] for row in served.truth() if row["in_scope"] == "true"}
+    assert {user_id for user_id, _ in done.rows} == expected
+    scope = done.manifest["scope"]
+    assert scope["directory"] == 240
+    assert sum(scope["excluded"].values()) == 240 - len(expected)
+
+
+@pytest.mark.parametrize("names", ["guests", "external-members", "disabled", "unlicensed", "guests,disabled"])
+def test_an_included_class_is_audited_too(served: Any, command: Command, names: str) -> None:
+    plain = command("audit", "--config", served.config, *QUICK)
+    done = command("audit", "--config", served.config, *QUICK, "--include", names)
+    more = sum(plain.manifest["scope"]["excluded"][name] for name in names.split(","))
+    assert done.manifest["scope"]["in_scope"] == plain.manifest["scope"]["in_scope"] + more
+    assert not set(names.split(",")) & set(done.manifest["scope"]["excluded"])
+
+
+def test_shared_and_room_mailboxes_are_told_apart_when_somebody_asks(served: Any, command: Command) -> None:
+    done = command("audit", "--config", served.config, *QUICK, "--include", "shared")
+    excluded = done.manifest["scope"]["excluded"]
+    assert excluded["rooms"] > 0
+    assert "shared" not in excluded
+
+
+def test_a_groups_members_are_audited_and_an_excluded_groups_are_not(served: Any, command: Command) -> None:
+    whole = command("audit", "--config", served.config, *QUICK)
+    group = command("audit", "--config", served.config, *QUICK, "--group", "Pilot")
+    rest = command("audit", "--config", served.config, *QUICK, "--exclude-group", "Pilot")
+    members = {user_id for user_id, _ in group.rows}
+    assert members
+    assert members < {user_id for user_id, _ in whole.rows}
+    assert {user_id for user_id, _ in rest.rows} == {user_id for user_id, _ in whole.rows} - members
+
+
+def test_nobody_left_to_audit_is_an_error_and_no_empty_success(served: Any, command: Command) -> None:
+    done = command(
+        "audit", "--config", served.config, *QUICK, "--group", "Pilot", "--exclude-group", "Pilot"
+    )  # fmt: skip
+    assert done.code == 2
+    assert "Nobody is left" in done.err

@@ -1,0 +1,290 @@
+"""One way to send a request: patient, bounded, and a token only where it belongs. Over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditor.services.errors import BadAnswer, HostRefused, ServerFault, Throttled, TooLarge, Unreachable
+from auditor.services.http import Api, Web, new_client, retry_after
+from auditor.services.tls import tls_context
+from tests.services.conftest import Server
+
+
+class Tokens:
+    """Gives t1, and t2 instead of a refused t1."""
+
+    async def token(self, audience: str, *, instead_of: str | None = None) -> str:
+        return "t2" if instead_of == "t1" else "t1"
+
+
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+        await asyncio.sleep(0)
+
+
+def run(work: Callable[[Callable[..., Api]], Awaitable[Any]], ca_bundle: Path, clock: Clock | None = None) -> Any:
+    async def inside() -> Any:
+        context = tls_context(ca_bundle)
+        clients = []
+        time = clock or Clock()
+
+        def api(server: Server | str, **more: Any) -> Api:
+            client = new_client(context)
+            clients.append(client)
+            origin = server if isinstance(server, str) else server.origin
+            return Api(origin, client, sleep=time.sleep, clock=time, **more)
+
+        try:
+            return await work(api)
+        finally:
+            for client in clients:
+                await client.aclose()
+
+    return asyncio.run(inside())
+
+
+def test_an_answer_comes_back_whole(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    server.answers(lambda path, headers, number: (200, {"ETag": '"1"', "Content-Type": "Image/JPEG; q=1"}, b"bytes"))
+    answer = run(lambda api: api(server).get("/photo"), ca_bundle)
+    assert (answer.status, answer.body, answer.headers["etag"], answer.content_type) == (
+        200,
+        b"bytes",
+        '"1"',
+        "image/jpeg",
+    )
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_passing_failure_is_tried_again(start: Any, ca_bundle: Path, status: int) -> None:
+    server = start()
+    server.answers(lambda path, headers, number: (status if number < 3 else 200, {}, b"done"))
+    assert run(lambda api: api(server).get("/"), ca_bundle).body == b"done"
+    assert len(server.seen) == 3
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 410])
+def test_an_answer_that_another_try_would_not_change_is_not_asked_for_again(
+    start: Any, ca_bundle: Path, status: int
+) -> None:
+    server = start()
+    server.answers(lambda path, headers, number: (status, {}, b""))
+    assert run(lambda api: api(server).get("/"), ca_bundle).status == status
+    assert len(server.seen) == 1
+
+
+def test_retry_after_is_waited_for_by_everyone_who_talks_to_the_origin(start: Any, ca_bundle: Path) -> None:
+    server, clock = start(), Clock()
+    server.answers(lambda path, headers, number: (429, {"Retry-After": "120"}, b"") if number == 1 else (200, {}, b""))
+
+    async def work(api: Callable[..., Api]) -> None:
+        one = api(server)
+        await one.get("/first")
+        await one.get("/second")
+
+    run(work, ca_bundle, clock)
+    assert sum(clock.slept) >= 120
+    assert len(server.seen) == 3
+
+
+def test_a_wait_beyond_all_measure_ends_as_throttled_at_once(start: Any, ca_bundle: Path) -> None:
+    server, clock = start(), Clock()
+    server.answers(lambda path, headers, number: (429, {"Retry-After": "86400"}, b""))
+    with pytest.raises(Throttled):
+        run(lambda api: api(server).get("/"), ca_bundle, clock)
+    assert len(server.seen) == 1
+    assert clock.slept == []
+
+
+def test_a_service_that_always_fails_ends_as_a_fault_of_the_server(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    server.answers(lambda path, headers, number: (502, {}, b""))
+    with pytest.raises(ServerFault):
+        run(lambda api: api(server).get("/"), ca_bundle)
+
+
+def test_a_dead_port_is_unreachable_and_named(ca_bundle: Path) -> None:
+    with pytest.raises(Unreachable, match=r"https://127\.0\.0\.1:1"):
+        run(lambda api: api("https://127.0.0.1:1").get("/"), ca_bundle)
+
+
+def test_a_body_that_breaks_off_is_tried_again_and_never_taken_for_whole(start: Any, ca_bundle: Path) -> None:
+    server = start()
+
+    def script(path: str, headers: dict[str, str], number: int) -> tuple[int, dict[str, str], bytes]:
+        short = {"Content-Length": "100", "Connection": "close"}
+        return (200, short, b"half") if number == 1 else (200, {}, b"whole")
+
+    def closing(path: str, headers: dict[str, str], number: int) -> tuple[int, dict[str, str], bytes]:
+        status, sent, body = script(path, headers, number)
+        return status, sent, body
+
+    server.answers(closing)
+    assert run(lambda api: api(server).get("/"), ca_bundle).body == b"whole"
+
+
+def test_more_bytes_than_allowed_are_not_read(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    server.answers(lambda path, headers, number: (200, {}, b"x" * 5000))
+    with pytest.raises(TooLarge):
+        run(lambda api: api(server).get("/", max_bytes=4999), ca_bundle)
+
+
+def test_a_compressed_body_counts_by_what_it_unpacks_to(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    bomb = gzip.compress(b"0" * 5_000_000)
+    server.answers(lambda path, headers, number: (200, {"Content-Encoding": "gzip"}, bomb))
+    with pytest.raises(TooLarge):
+        run(lambda api: api(server).get("/", max_bytes=1_000_000), ca_bundle)
+
+
+def test_a_body_that_cannot_be_unpacked_is_a_bad_answer(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    server.answers(lambda path, headers, number: (200, {"Content-Encoding": "gzip"}, b"no gzip"))
+    with pytest.raises(BadAnswer):
+        run(lambda api: api(server).get("/"), ca_bundle)
+
+
+def test_a_refused_token_is_replaced_once(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    server.answers(lambda path, headers, number: (200 if headers.get("authorization") == "Bearer t2" else 401, {}, b""))
+    assert run(lambda api: api(server, tokens=Tokens(), audience="a").get("/"), ca_bundle).status == 200
+    server.answers(lambda path, headers, number: (401, {}, b""))
+    assert run(lambda api: api(server, tokens=Tokens(), audience="a").get("/"), ca_bundle).status == 401
+    assert len(server.seen) == 2
+
+
+def test_an_absolute_url_of_another_origin_is_never_asked(start: Any, ca_bundle: Path) -> None:
+    server, other = start(), start()
+    other.answers(lambda path, headers, number: (200, {}, b""))
+    with pytest.raises(HostRefused):
+        run(lambda api: api(server, tokens=Tokens(), audience="a").get(other.origin + "/steal"), ca_bundle)
+    assert other.seen == []
+
+
+def test_a_redirect_to_an_allowed_origin_is_followed_without_the_first_ones_token(start: Any, ca_bundle: Path) -> None:
+    api_server, pictures = start(), start()
+    api_server.answers(lambda path, headers, number: (302, {"Location": pictures.origin + "/p.jpg"}, b""))
+    pictures.answers(lambda path, headers, number: (200, {}, b"picture"))
+
+    async def work(api: Callable[..., Api]) -> Any:
+        web = Web({api_server.origin: api(api_server, tokens=Tokens(), audience="a")}, (pictures.origin,), api)
+        return await web.fetch(api_server.origin + "/photo")
+
+    assert run(work, ca_bundle).body == b"picture"
+    assert api_server.seen[0][1]["authorization"] == "Bearer t1"
+    assert "authorization" not in pictures.seen[0][1]
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://127.0.0.1:9/x",
+        "file:///etc/passwd",
+        "https://user@127.0.0.1:9/x",
+        "//127.0.0.1:9/x",
+        "https://evil.example/x",
+    ],
+)
+def test_a_redirect_anywhere_else_is_refused(start: Any, ca_bundle: Path, location: str) -> None:
+    server = start()
+    server.answers(lambda path, headers, number: (302, {"Location": location}, b""))
+
+    async def work(api: Callable[..., Api]) -> Any:
+        return await Web({server.origin: api(server, tokens=Tokens(), audience="a")}).fetch(server.origin + "/photo")
+
+    with pytest.raises(HostRefused):
+        run(work, ca_bundle)
+    assert len(server.seen) == 1
+
+
+def test_redirects_that_never_end_are_given_up(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    server.answers(lambda path, headers, number: (302, {"Location": "/again"}, b""))
+
+    async def work(api: Callable[..., Api]) -> Any:
+        return await Web({server.origin: api(server)}).fetch(server.origin + "/photo")
+
+    with pytest.raises(BadAnswer):
+        run(work, ca_bundle)
+
+
+def test_cookies_are_never_sent_back(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    server.answers(lambda path, headers, number: (200, {"Set-Cookie": "track=1"}, b""))
+
+    async def work(api: Callable[..., Api]) -> None:
+        one = api(server)
+        await one.get("/")
+        await one.get("/")
+
+    run(work, ca_bundle)
+    assert "cookie" not in server.seen[1][1]
+
+
+def test_no_more_requests_are_under_way_than_allowed(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    under_way, most = 0, 0
+
+    def script(path: str, headers: dict[str, str], number: int) -> tuple[int, dict[str, str], bytes]:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        under_way -= 1
+        return 200, {}, b""
+
+    server.answers(script)
+
+    async def work(api: Callable[..., Api]) -> None:
+        one = api(server, concurrency=2)
+        await asyncio.gather(*(one.get(f"/{number}") for number in range(20)))
+
+    run(work, ca_bundle)
+    assert len(server.seen) == 20
+    assert most <= 2
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("0", 0.0),
+        ("7", 7.0),
+        ("1.5", 1.5),
+        ("-3", 0.0),
+        ("315", 315.0),
+        ("soon", None),
+        ("", None),
+        ("nan", None),
+        ("inf", None),
+        ("Mon, 23 Nov 2026 10:00:30 GMT", 30.0),
+        ("Mon, 23 Nov 2026 09:00:00 GMT", 0.0),
+    ],
+)
+def test_retry_after_is_read_as_seconds_or_as_a_date(value: str | None, seconds: float | None) -> None:
+    assert retry_after(value, now=1795428000.0) == seconds
+
+
+@given(st.text(max_size=40))
+def test_no_retry_after_whatever_it_says_raises_or_asks_for_less_than_nothing(value: str) -> None:
+    seconds = retry_after(value, now=0.0)
+    assert seconds is None or seconds >= 0
