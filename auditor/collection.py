@@ -259,7 +259,7 @@ def _found_row(found: Found) -> dict[str, Any]:
         "detail": found.detail,
         "picture_id": found.picture_id,
         "looks": found.looks,
-        **frames.fingerprint_row(found.fingerprint),
+        **frames.fingerprint_row(found.fingerprint, found.digest),
     }
 
 
@@ -267,4 +267,5 @@ def _found_of(row: dict[str, Any]) -> Found:
     return Found(
         row["id"], tuple(row["addresses"].split()), Status(row["status"]), frames.fingerprint_of(row),
         row["reason"], row["detail"], row["picture_id"], row["looks"],
+        "" if row["recipe"] else row["sha256"],
     )  # fmt: skip

@@ -161,7 +161,7 @@ def _note_other_picture(
             continue
         which, instead = str(other["picture"]), str(main[key]["picture"])
         told = f"the {which} picture is another one than the {instead} picture"
-        before = rows.at[position[key], "note"]
+        before = str(rows.at[position[key], "note"])
         rows.at[position[key], "note"] = f"{before}; {told}" if before else told
 
 

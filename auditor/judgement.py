@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -13,12 +15,14 @@ import pyarrow as pa
 
 from auditor.collection import Progress
 from auditor.comparison import judge
+from auditor.diagnosis.owners import Owners, index
 from auditor.diagnosis.rules import Case, diagnose
 from auditor.model import (
     DRIFT,
     EXEMPT_REASONS,
     FAULT_REASONS,
     VERDICT_COLUMNS,
+    Fingerprint,
     Reason,
     Status,
     Verdict,
@@ -32,6 +36,7 @@ from auditor.settings import Settings
 def judge_run(run: RunFolder, settings: Settings, progress: Progress) -> None:
     """Judge every shard, then finish the run: verdicts, tallies, what is incomplete, which pictures stay."""
     workloads = [Workload(name) for name in run.manifest["configured"]]
+    owners = _owners(run, Workload(run.manifest["reference"]))
     progress.start("judging", int(run.manifest["scope"]["in_scope"]))
     tally: Counter[tuple[str, str]] = Counter()
     reasons: Counter[tuple[str, str]] = Counter()
@@ -40,8 +45,9 @@ def judge_run(run: RunFolder, settings: Settings, progress: Progress) -> None:
     for shard in range(run.shards):
         users: pd.DataFrame = run.read_part(users_part(shard)).to_pandas()
         parts = [run.read_part(observations_part(workload, shard)) for workload in workloads]
-        verdicts = judge(users, pa.concat_tables(parts).to_pandas(), run.manifest["reference"])
-        _diagnose(verdicts, users)
+        observations = pa.concat_tables(parts)
+        verdicts = judge(users, observations.to_pandas(), run.manifest["reference"])
+        _diagnose(verdicts, observations, users, owners)
         run.write_part(
             verdicts_part(shard),
             pa.Table.from_pandas(verdicts, schema=frames.schema(VERDICT_COLUMNS), preserve_index=False),
@@ -69,16 +75,60 @@ def judge_run(run: RunFolder, settings: Settings, progress: Progress) -> None:
     progress.done("judging")
 
 
-def _diagnose(verdicts: pd.DataFrame, users: pd.DataFrame) -> None:
+@dataclass(frozen=True)
+class _Known:
+    """Whose photo is whose, over the whole run."""
+
+    owners: Owners
+    upns: Mapping[str, str]
+
+
+def _owners(run: RunFolder, reference: Workload) -> _Known:
+    ids: list[str] = []
+    hashes: list[str] = []
+    shard_of: dict[str, int] = {}
+    upns: dict[str, str] = {}
+    for shard in range(run.shards):
+        upns.update(zip(*run.read_part(users_part(shard), ["user_id", "upn"]).to_pydict().values(), strict=True))
+        light = run.read_part(observations_part(reference, shard), ["user_id", "judged", "status", "phash"])
+        for user_id, judged, status, phash in zip(*light.to_pydict().values(), strict=True):
+            if judged and status == Status.PHOTO:
+                ids.append(user_id)
+                hashes.append(phash)
+                shard_of[user_id] = shard
+
+    @lru_cache(maxsize=4)
+    def fingerprints(shard: int) -> dict[str, Fingerprint]:
+        rows = run.read_part(observations_part(reference, shard)).to_pylist()
+        made = {row["user_id"]: frames.fingerprint_of(row) for row in rows if row["judged"]}
+        return {user_id: one for user_id, one in made.items() if one is not None}
+
+    return _Known(index(ids, hashes, lambda user_id: fingerprints(shard_of[user_id]).get(user_id)), upns)
+
+
+def _diagnose(verdicts: pd.DataFrame, observations: pa.Table, users: pd.DataFrame, known: _Known) -> None:
     """Fill cause, evidence and fix of the rows that drifted."""
-    drifted = verdicts["verdict"].isin(DRIFT)
-    if not drifted.any():
+    drifted = verdicts.index[verdicts["verdict"].isin(DRIFT)]
+    if drifted.empty:
         return
     plans = dict(zip(users["user_id"], users["exchange_plan"], strict=True))
     own = verdicts[verdicts["workload"] == verdicts["reference"]]
     held = dict(zip(own["user_id"], own["status"], strict=True))
-    for index in verdicts.index[drifted]:
-        row = verdicts.loc[index]
+    places = {
+        (user_id, workload): row
+        for row, (user_id, workload, judged) in enumerate(
+            zip(*observations.select(["user_id", "workload", "judged"]).to_pydict().values(), strict=True)
+        )
+        if judged
+    }
+    for at in drifted:
+        row = verdicts.loc[at]
+        owners: tuple[str, ...] = ()
+        if row["status"] == Status.PHOTO and row["verdict"] in {Verdict.MISMATCH, Verdict.UNEXPECTED}:
+            place = places[row["user_id"], row["workload"]]
+            copy = frames.fingerprint_of(observations.slice(place, 1).to_pylist()[0])
+            found = known.owners.of(copy, besides=str(row["user_id"])) if copy else ()
+            owners = tuple(known.upns[user_id] for user_id in found)
         case = Case(
             workload=Workload(str(row["workload"])),
             verdict=Verdict(str(row["verdict"])),
@@ -86,10 +136,13 @@ def _diagnose(verdicts: pd.DataFrame, users: pd.DataFrame) -> None:
             reference_status=Status(held.get(row["user_id"], Status.UNKNOWN)),
             exchange_plan=bool(plans.get(row["user_id"])),
             signals=json.loads(str(row["signals"])),
+            width=int(row["width"]),
+            height=int(row["height"]),
+            owners=owners,
             kind=str(row["kind"]),
         )
         rule = diagnose(case)
-        verdicts.loc[index, ["cause", "evidence", "fix"]] = [rule.cause, rule.evidence(case), rule.fix]
+        verdicts.loc[at, ["cause", "evidence", "fix"]] = [rule.cause, rule.evidence(case), rule.fix]
 
 
 def _alike(reasons: Mapping[tuple[str, str], int], counts: Mapping[str, int]) -> Iterable[tuple[str, str]]:

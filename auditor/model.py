@@ -29,6 +29,7 @@ class Status(StrEnum):
     """What one workload answered for one user."""
 
     PHOTO = "photo"
+    """A picture that is no placeholder."""
     PLACEHOLDER = "placeholder"
     """Initials, a silhouette, a blank or a default image."""
     ABSENT = "absent"
@@ -45,15 +46,25 @@ class Verdict(StrEnum):
     """What a copy is, held against the reference (`auditor.comparison` has the table)."""
 
     MATCH = "match"
+    """The same photograph as the reference's."""
     VARIANT = "variant"
+    """The same photograph, altered: cropped, mirrored, turned grey and the like."""
     MISMATCH = "mismatch"
+    """Another photograph."""
     PLACEHOLDER = "placeholder"
+    """A placeholder, though the reference has a photo."""
     MISSING = "missing"
+    """No photo, though the reference has one."""
     BROKEN = "broken"
+    """Bytes that are no image."""
     UNEXPECTED = "unexpected"
+    """A photo, though the reference has none."""
     NO_PHOTO = "no_photo"
+    """No photo here, and none at the reference."""
     NOT_APPLICABLE = "not_applicable"
+    """The service keeps no record of the user: there is nothing to hold against the reference."""
     UNCHECKED = "unchecked"
+    """This copy or the reference could not be learned."""
     REFERENCE = "reference"
     """The reference's own row, where it holds a photo."""
 
@@ -75,8 +86,11 @@ class Decision(StrEnum):
     """Are two pictures the same photograph?"""
 
     SAME = "same"
+    """One photograph, perhaps of another size or encoding."""
     VARIANT = "variant"
+    """One photograph, altered."""
     DIFFERENT = "different"
+    """Two photographs."""
 
 
 class Picture(StrEnum):
@@ -94,13 +108,21 @@ class Way(StrEnum):
     """By which way an observation was read."""
 
     GRAPH_BATCH = "graph_batch"
+    """Microsoft Graph, in batches of 20."""
     GRAPH_SINGLE = "graph_single"
+    """Microsoft Graph, one by one."""
     EWS_SOAP = "ews_soap"
+    """Exchange Web Services, GetUserPhoto in SOAP form."""
     EWS_REST = "ews_rest"
+    """Exchange Web Services, GetUserPhoto in REST form."""
     USERPHOTO = "userphoto"
+    """SharePoint's `userphoto.aspx`."""
     PICTURE_LIBRARY = "picture_library"
+    """The file behind the SharePoint profile's `PictureURL`."""
     USERS_LIST = "users_list"
+    """Viva Engage's list of users, by pages."""
     BY_EMAIL = "by_email"
+    """Viva Engage, asked by the user's addresses."""
     NONE = "none"
     """Nobody was asked for this user, for the reason given."""
 
@@ -112,22 +134,39 @@ class Reason(StrEnum):
     """
 
     NOT_SEPARATELY_READABLE = "not_separately_readable"
+    """The only way left is the reference's own answer, which would prove nothing."""
     EWS_REFUSED = "ews_refused"
+    """Exchange Web Services refuse this one mailbox: its licence, or a switch on the mailbox."""
     PERMISSION_MISSING = "permission_missing"
+    """The app lacks a permission, or consent to it."""
     SIGN_IN_FAILED = "sign_in_failed"
+    """No token was granted, or the service refuses it."""
     SIGN_IN_NEEDS_CERTIFICATE = "sign_in_needs_certificate"
+    """SharePoint takes no app-only token that was got with a client secret."""
     PROFILE_OF_ANOTHER_ACCOUNT = "profile_of_another_account"
+    """The SharePoint profile under this name belongs to another or an earlier account."""
     AMBIGUOUS = "ambiguous"
+    """More than one Viva Engage account goes by this user's addresses."""
     ENGAGE_NOT_SUBSCRIBED = "engage_not_subscribed"
+    """The tenant has no Viva Engage, or it is switched off."""
     HOST_NOT_ALLOWED = "host_not_allowed"
+    """The answer points to a host that this workload may not ask."""
     LIST_INCOMPLETE = "list_incomplete"
+    """Viva Engage's list of users was not read to its end."""
     PICTURE_NOT_READ = "picture_not_read"
+    """There is a picture, and its bytes could not be had."""
     UNSTABLE_BYTES = "unstable_bytes"
+    """Two readings gave different bytes, and no image in either."""
     TOO_LARGE = "too_large"
+    """More bytes or pixels than a profile photo may have; it was not read."""
     THROTTLED = "throttled"
+    """The service asked for more patience than a run has."""
     UNREACHABLE = "unreachable"
+    """No answer came."""
     SERVER_ERROR = "server_error"
+    """The service failed every time."""
     UNEXPECTED_ANSWER = "unexpected_answer"
+    """An answer in no documented shape, or none at all for this user."""
 
 
 FAULT_REASONS = frozenset(
@@ -213,6 +252,8 @@ class Observation:
     judged: bool = True
     """Whether the verdict comes from this picture. Exactly one row a user and workload is judged."""
     fingerprint: Fingerprint | None = None
+    digest: str = ""
+    """SHA-256 of the bytes of an `unreadable` picture; a readable one's is in its fingerprint."""
     signals: Mapping[str, str] = field(default_factory=dict)
     """The workload's own signals: an `SPS-*` property, an ETag, an error code."""
 
@@ -244,7 +285,7 @@ USER_COLUMNS = (
 """The columns of RUN/users."""
 
 FINGERPRINT_COLUMNS = (
-    Column("sha256", "string", "SHA-256 of the bytes as served; empty without a picture"),
+    Column("sha256", "string", "SHA-256 of the bytes as served, image or not; empty where none came"),
     Column("recipe", "string", "version of the fingerprint recipe"),
     Column("format", "string", "file format of the picture"),
     Column("width", "int64", "pixels, upright; 0 without a picture"),
@@ -288,7 +329,7 @@ VERDICT_COLUMNS = (
     Column("picture", "string", "which picture of the workload was judged"),
     Column("way", "string", "by which way it was read"),
     Column("observed_at", "timestamp", "when it was read"),
-    Column("sha256", "string", "SHA-256 of the picture as served; empty without one"),
+    Column("sha256", "string", "SHA-256 of the bytes as served, image or not; empty where none came"),
     Column("format", "string", "file format of the picture"),
     Column("width", "int64", "pixels; 0 without a picture"),
     Column("height", "int64", "pixels; 0 without a picture"),

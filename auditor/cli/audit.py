@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import click
 from auditor.audit import audit
 from auditor.cli.ending import check_fail_on, endings, exit_code
 from auditor.cli.options import config_option, find_config, flags, settings_options
-from auditor.cli.outcome import present
+from auditor.cli.outcome import default_run, draw, present
 from auditor.cli.progress import Bars
 from auditor.directory import read_users_file
 from auditor.settings import load
@@ -43,18 +42,14 @@ def command(
 
     Exit codes: 0 no drift, 1 drift, 2 usage or settings, 3 could not audit, 4 incomplete, 130 interrupted.
     """
-    path = run_path or default_run()
+    path = run_path or default_run("run")
     with endings(path):
         named = (*users, *(read_users_file(users_from) if users_from else ()))
         settings = load(find_config(config), flags(**given), scope_users=named, scope_groups=groups)
         check_fail_on(settings.fail_on)
         with Bars(quiet=quiet) as bars:
             run = asyncio.run(audit(settings, path, bars))
-        with closing(run):
-            present(run, out)
-            sys.exit(exit_code(run, settings.fail_on))
-
-
-def default_run() -> Path:
-    """A new folder under reports/, named by the moment."""
-    return Path("reports") / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-run"
+            with closing(run):
+                page = draw(run, out, bars)
+        present(run, page)
+        sys.exit(exit_code(run, settings.fail_on))

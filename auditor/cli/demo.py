@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from auditor.audit import audit
 from auditor.cli.ending import endings
-from auditor.cli.outcome import present
+from auditor.cli.outcome import default_run, draw, present
 from auditor.cli.progress import Bars
 from auditor.settings import load
 from auditor.simulator.population import make_tenant
@@ -29,7 +28,7 @@ def command(users: int, seed: int, out: Path | None) -> None:
 
     The tenant runs on this machine only, over TLS, with drawn portraits; nothing leaves the machine.
     """
-    path = out or Path("reports") / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-demo"
+    path = out or default_run("demo")
     with endings(path), tempfile.TemporaryDirectory(prefix="photo-auditor-demo-") as folder:
         click.echo(f"A simulated tenant of {users} users starts on this machine …", err=True)
         tenant = make_tenant(users, seed, photos=None, scenarios=None, photo_store="split")
@@ -37,7 +36,7 @@ def command(users: int, seed: int, out: Path | None) -> None:
             settings = load(Path(str(info["config_file"])), environ={})
             with Bars() as bars:
                 run = asyncio.run(audit(settings, path, bars))
-        with closing(run):
-            report = path / "report"
-            present(run, report)
-        click.echo(score(report / "observations.csv", Path(str(info["truth_file"]))).summary())
+                with closing(run):
+                    page = draw(run, None, bars)
+        present(run, page)
+        click.echo(score(page.parent / "observations.csv", Path(str(info["truth_file"]))).summary())

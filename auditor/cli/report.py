@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from auditor.cli.ending import endings
-from auditor.cli.outcome import present
+from auditor.cli.outcome import draw, present
+from auditor.cli.progress import Bars
 from auditor.runs.folder import open_run
 
 
@@ -20,4 +21,6 @@ from auditor.runs.folder import open_run
 def command(run_path: Path, out: Path | None, templates: Path | None, redact: bool) -> None:
     """Draw a finished run's report again; nobody is asked."""
     with endings(), closing(open_run(run_path, exclusive=False)) as run:
-        present(run, out, templates=templates, redact=redact)
+        with Bars() as bars:
+            page = draw(run, out, bars, templates=templates, redact=redact)
+        present(run, page)

@@ -13,7 +13,7 @@ import click
 from auditor.audit import resume
 from auditor.cli.ending import check_fail_on, endings, exit_code
 from auditor.cli.options import config_option, find_config
-from auditor.cli.outcome import present
+from auditor.cli.outcome import draw, present
 from auditor.cli.progress import Bars
 from auditor.runs.folder import RunFolder, open_run
 from auditor.settings import Settings, load
@@ -33,17 +33,19 @@ def command(run_path: Path, config: Path | None, out: Path | None, ca_bundle: Pa
     """
     with endings(run_path):
         before = open_run(run_path, exclusive=False)
-        if before.finished:
-            with closing(open_run(run_path)) as run:
-                present(run, out)
-                sys.exit(exit_code(run, ()))
-        settings = _settings(before, config, ca_bundle)
-        check_fail_on(settings.fail_on)
+        fail_on = _names(before, "audit.fail_on") or ()
         with Bars(quiet=quiet) as bars:
-            run = asyncio.run(resume(settings, run_path, bars))
-        with closing(run):
-            present(run, out)
-            sys.exit(exit_code(run, settings.fail_on))
+            if before.finished:
+                run = open_run(run_path)
+            else:
+                settings = _settings(before, config, ca_bundle)
+                check_fail_on(settings.fail_on)
+                fail_on = settings.fail_on
+                run = asyncio.run(resume(settings, run_path, bars))
+            with closing(run):
+                page = draw(run, out, bars)
+        present(run, page)
+        sys.exit(exit_code(run, fail_on))
 
 
 def _settings(run: RunFolder, config: Path | None, ca_bundle: Path | None) -> Settings:

@@ -101,12 +101,13 @@ def observed(
     picture: Picture = Picture.ONLY,
     judged: bool = True,
     fingerprint: Fingerprint | None = None,
+    digest: str = "",
     signals: Mapping[str, str] | None = None,
 ) -> Observation:
     """An observation made now; empty signals are dropped, so that a signal's presence says something."""
     kept = {name: value for name, value in (signals or {}).items() if value}
     return Observation(
-        user.id, workload, status, way, now(), reason, detail, picture, judged, fingerprint, kept
+        user.id, workload, status, way, now(), reason, detail, picture, judged, fingerprint, digest, kept
     )  # fmt: skip
 
 

@@ -118,7 +118,7 @@ class Entra:
         seen = await look(answer.body, again, self.keep)
         return observed(
             user, self.workload, seen.status, way, reason=seen.reason, detail=seen.detail,
-            fingerprint=seen.fingerprint, signals=signals | {"looks": seen.looks},
+            fingerprint=seen.fingerprint, digest=seen.digest, signals=signals | {"looks": seen.looks},
         )  # fmt: skip
 
 

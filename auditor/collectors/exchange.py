@@ -105,7 +105,7 @@ class Exchange:
             return unknown(user, self.workload, self.way, error)
         return observed(
             user, self.workload, seen.status, self.way, reason=seen.reason, detail=seen.detail,
-            fingerprint=seen.fingerprint, signals={"etag": answer.etag, "looks": seen.looks},
+            fingerprint=seen.fingerprint, digest=seen.digest, signals={"etag": answer.etag, "looks": seen.looks},
         )  # fmt: skip
 
     def _without_picture(self, user: User, answer: EwsAnswer) -> Observation:

@@ -20,8 +20,10 @@ class Looked:
     fingerprint: Fingerprint | None = None
     reason: str = ""
     detail: str = ""
+    digest: str = ""
+    """SHA-256 of bytes that hold no image."""
     looks: str = ""
-    """Why a placeholder was taken for one; a signal."""
+    """Which kind of placeholder it was taken for, and why; a signal."""
 
 
 async def look(first: bytes, again: Callable[[], Awaitable[bytes | None]], keep: Keep) -> Looked:
@@ -40,7 +42,7 @@ async def look(first: bytes, again: Callable[[], Awaitable[bytes | None]], keep:
         return Looked(Status.UNKNOWN, reason=Reason.PICTURE_NOT_READ, detail=f"{why}, and it could not be read again")
     if second == first:
         digest = hashlib.sha256(first).hexdigest()
-        return Looked(Status.UNREADABLE, detail=f"twice the same {len(first)} bytes ({digest[:12]}…): {why}")
+        return Looked(Status.UNREADABLE, detail=f"twice the same {len(first)} bytes: {why}", digest=digest)
     try:
         return await _look(second, keep)
     except UnreadablePicture:
@@ -50,10 +52,14 @@ async def look(first: bytes, again: Callable[[], Awaitable[bytes | None]], keep:
 
 
 async def _look(data: bytes, keep: Keep) -> Looked:
-    # Decoding releases the interpreter's lock; a thread keeps the network going meanwhile.
-    made = await asyncio.to_thread(fingerprint, data)
+    # Decoding releases the interpreter's lock, and keeping waits for the disk: the network goes on meanwhile.
+    return await asyncio.to_thread(_look_now, data, keep)
+
+
+def _look_now(data: bytes, keep: Keep) -> Looked:
+    made = fingerprint(data)
     keep(made.sha256, made.format, data)
     looks = classify(made)
     if looks.placeholder:
-        return Looked(Status.PLACEHOLDER, made, looks=looks.signal)
+        return Looked(Status.PLACEHOLDER, made, looks=f"{looks.kind}: {looks.signal}")
     return Looked(Status.PHOTO, made)

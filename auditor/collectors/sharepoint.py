@@ -139,7 +139,7 @@ class SharePoint:
         observations = [
             observed(
                 user, self.workload, shown.status, Way.USERPHOTO, reason=shown.reason, detail=shown.detail,
-                picture=Picture.SHOWN, judged=not from_stored, fingerprint=shown.fingerprint,
+                picture=Picture.SHOWN, judged=not from_stored, fingerprint=shown.fingerprint, digest=shown.digest,
                 signals={**signals, "looks": shown.looks},
             )
         ]  # fmt: skip
@@ -148,7 +148,7 @@ class SharePoint:
                 observed(
                     user, self.workload, stored.status, Way.PICTURE_LIBRARY, reason=stored.reason,
                     detail=stored.detail, picture=Picture.STORED, judged=from_stored,
-                    fingerprint=stored.fingerprint, signals={**signals, "looks": stored.looks},
+                    fingerprint=stored.fingerprint, digest=stored.digest, signals={**signals, "looks": stored.looks},
                 )
             )  # fmt: skip
         return observations
@@ -170,7 +170,7 @@ class SharePoint:
             return seen
         if _equal(seen.fingerprint, default):
             status = Status.PLACEHOLDER if url else Status.ABSENT
-            return Looked(status, seen.fingerprint if url else None, looks="the default person of this host")
+            return Looked(status, seen.fingerprint if url else None, looks="default: the default person of this host")
         return seen
 
     async def _stored(self, url: str) -> Looked | None:

@@ -29,6 +29,7 @@ class Found:
     detail: str
     picture_id: str
     looks: str
+    digest: str = ""
 
 
 @dataclass
@@ -82,7 +83,15 @@ class Yammer:
         seen = await self._picture(user)
         picture_id = user.picture_id if user.has_picture else ""
         return Found(
-            user.id, user.addresses, seen.status, seen.fingerprint, seen.reason, seen.detail, picture_id, seen.looks
+            user.id,
+            user.addresses,
+            seen.status,
+            seen.fingerprint,
+            seen.reason,
+            seen.detail,
+            picture_id,
+            seen.looks,
+            seen.digest,
         )
 
     async def _picture(self, user: EngageUser) -> Looked:
@@ -125,5 +134,6 @@ def join(user: User, candidates: Sequence[Found], way: Way) -> Observation:
     one = candidates[0]
     return observed(
         user, Workload.YAMMER, one.status, way, reason=one.reason, detail=one.detail, fingerprint=one.fingerprint,
+        digest=one.digest,
         signals={"engage_id": one.id, "picture_id": one.picture_id, "looks": one.looks},
     )  # fmt: skip

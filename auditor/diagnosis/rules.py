@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 from auditor.model import Status, Verdict, Workload
 
-STALE = frozenset({Verdict.MISSING, Verdict.MISMATCH, Verdict.PLACEHOLDER, Verdict.UNEXPECTED})
-
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -23,8 +21,11 @@ class Case:
     reference_status: Status
     exchange_plan: bool
     signals: Mapping[str, str]
-    other_user: str = ""
-    """UPN of another user whose reference this copy equals."""
+    width: int = 0
+    height: int = 0
+    """Pixels of the copy; 0 without a picture."""
+    owners: tuple[str, ...] = ()
+    """UPNs of other users whose reference this copy equals."""
     kind: str = ""
 
 
@@ -43,6 +44,20 @@ def _never_synced(case: Case) -> bool:
     return not any(case.signals.get(name) for name in names)
 
 
+def _some(upns: tuple[str, ...]) -> str:
+    more = f" and {len(upns) - 1} more" if len(upns) > 1 else ""
+    return f"{upns[0]}{more}"
+
+
+DIRECTORY_SIDE = 96
+"""Pixels: what fits into the 10 KB that Exchange Online takes from the directory is no larger."""
+
+
+def _directory_thumbnail(case: Case) -> bool:
+    small = 0 < max(case.width, case.height) <= DIRECTORY_SIDE
+    return small or case.width != case.height
+
+
 RULES = (
     Rule(
         "edited_copy",
@@ -52,8 +67,8 @@ RULES = (
     ),
     Rule(
         "photo_of_another_user",
-        lambda case: bool(case.other_user) and case.verdict in {Verdict.MISMATCH, Verdict.UNEXPECTED},
-        lambda case: f"the picture equals the reference photo of {case.other_user}",
+        lambda case: bool(case.owners) and case.verdict in {Verdict.MISMATCH, Verdict.UNEXPECTED},
+        lambda case: f"the picture equals the reference photo of {_some(case.owners)}",
         "Set the right photo again as the Microsoft 365 photo, and look for the feed that mixed the two accounts up.",
     ),
     Rule(
@@ -61,6 +76,14 @@ RULES = (
         lambda case: case.verdict is Verdict.UNEXPECTED and case.reference_status is Status.ABSENT,
         lambda _: "the reference says that there is no photo, and this copy is still there",
         "Ask whether the photo was withdrawn: if so, delete it here too; if not, set it again at the reference.",
+    ),
+    Rule(
+        "low_resolution_directory_copy",
+        lambda case: (
+            case.workload is Workload.EXCHANGE and case.verdict is Verdict.MISMATCH and _directory_thumbnail(case)
+        ),
+        lambda case: f"asked for 648 × 648 pixels, Exchange gave {case.width} × {case.height}: a directory thumbnail",
+        "Set the photo again as the Microsoft 365 photo, at 648 × 648 pixels or more.",
     ),
     Rule(
         "sharepoint_never_visited",
@@ -78,10 +101,10 @@ RULES = (
         lambda case: (
             case.workload is Workload.SHAREPOINT
             and case.verdict is Verdict.PLACEHOLDER
-            and case.signals.get("SPS-PicturePlaceholderState") == "0"
+            and case.signals.get("looks", "").startswith("blank")
             and case.signals.get("PictureURL") == "set"
         ),
-        lambda _: "the stored picture is blank although the profile says that it shows a picture",
+        lambda _: "the profile has a picture address, and the picture behind it is blank",
         "Set the Microsoft 365 photo again, then ask the user to open their own profile page.",
     ),
     Rule(

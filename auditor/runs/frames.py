@@ -91,9 +91,9 @@ _NO_PICTURE = {column.name: "" if column.type == "string" else 0 for column in F
 }
 
 
-def fingerprint_row(made: Fingerprint | None) -> dict[str, Any]:
-    """The `FINGERPRINT_COLUMNS` of a row; empty values without a picture."""
-    return dict(_NO_PICTURE) if made is None else {name: getattr(made, name) for name in _NO_PICTURE}
+def fingerprint_row(made: Fingerprint | None, digest: str = "") -> dict[str, Any]:
+    """The `FINGERPRINT_COLUMNS` of a row; without a picture empty values, but for the digest of what came instead."""
+    return _NO_PICTURE | {"sha256": digest} if made is None else {name: getattr(made, name) for name in _NO_PICTURE}
 
 
 def observation_row(observation: Observation) -> dict[str, Any]:
@@ -109,13 +109,13 @@ def observation_row(observation: Observation) -> dict[str, Any]:
         "way": str(observation.way),
         "observed_at": observation.observed_at,
         "signals": json.dumps(dict(observation.signals), ensure_ascii=False, sort_keys=True),
-        **fingerprint_row(observation.fingerprint),
+        **fingerprint_row(observation.fingerprint, observation.digest),
     }
 
 
 def fingerprint_of(row: dict[str, Any]) -> Fingerprint | None:
     """The fingerprint of a row that has `FINGERPRINT_COLUMNS`; None where it has no picture."""
-    if not row["sha256"]:
+    if not row["recipe"]:
         return None
     return Fingerprint(**{column.name: row[column.name] for column in FINGERPRINT_COLUMNS})
 
@@ -134,6 +134,7 @@ def observation_of(row: dict[str, Any]) -> Observation:
         picture=Picture(row["picture"]),
         judged=row["judged"],
         fingerprint=fingerprint_of(row),
+        digest="" if row["recipe"] else row["sha256"],
         signals=json.loads(row["signals"]),
     )
 

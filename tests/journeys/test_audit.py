@@ -23,7 +23,7 @@ def truth_of(served: Any) -> dict[tuple[str, str], dict[str, str]]:
 
 
 @pytest.mark.parametrize("store", ["split", "mailbox-first", "unified"])
-def test_every_status_and_verdict_is_the_truth_whichever_store_graph_reads(
+def test_everything_said_of_every_copy_is_the_truth_whichever_store_graph_reads(
     tenant: Any, command: Command, store: str
 ) -> None:
     served = tenant(users=USERS, seed=11, photo_store=store)
@@ -31,12 +31,15 @@ def test_every_status_and_verdict_is_the_truth_whichever_store_graph_reads(
     truth = truth_of(served)
     assert done.code == 1, done.err
     assert done.rows.keys() == truth.keys()
+    said = ("status", "verdict", "cause")
     wrong = {
-        key: (row["status"], truth[key]["status"], row["verdict"], truth[key]["verdict"])
+        key: [(row[name], truth[key][name]) for name in said if row[name] != truth[key][name]]
         for key, row in done.rows.items()
-        if (row["status"], row["verdict"]) != (truth[key]["status"], truth[key]["verdict"])
+        if any(row[name] != truth[key][name] for name in said)
     }
     assert wrong == {}
+    digests = {key: row["sha256"] for key, row in truth.items() if row["sha256"]}
+    assert {key: done.rows[key]["sha256"] for key in digests} == digests
 
 
 @pytest.fixture(scope="module")

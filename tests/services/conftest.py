@@ -71,7 +71,7 @@ def start(authority: trustme.CA) -> Iterator[Callable[[], Server]]:
         http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         http.socket = context.wrap_socket(http.socket, server_side=True)
         server = Server(f"https://127.0.0.1:{http.server_address[1]}")
-        threading.Thread(target=http.serve_forever, daemon=True).start()
+        threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
         running.append(http)
         return server
 
