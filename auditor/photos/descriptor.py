@@ -1,0 +1,183 @@
+"""The gradient descriptor: what a picture's structure is, in 3.4 KB, whatever its size and encoding.
+
+The recipe `g1`. The picture, upright and flattened on white, is squashed to a square: area-averaged to a
+48 × 48 lattice (so that a 648-px and a 48-px copy meet on equal terms), then to 40 × 40, blurred lightly,
+and only its horizontal and vertical derivatives are kept, zero mean, one byte each. Beside them: the mean
+colour of 8 × 8 fields, the strength of the gradients, and the features of `auditor.photos.looks`.
+
+Everything is linear in the pixels, so it is a function of pixels alone: two encodings of the same pixels
+differ by rounding only (platforms too: decoders may differ by one grey level).
+
+A coarse likeness of the picture can be computed back from gradients: a descriptor is personal data and to
+be guarded like the photo.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auditor.photos.decode import Decoded
+from auditor.photos.looks import FEATURES, Looks, measure
+
+RECIPE: Final = "g1"
+"""Version of everything in this module and in `auditor.photos.looks`. Other recipes cannot be compared."""
+
+LATTICE: Final = 48
+SIDE: Final = 40
+BLUR: Final = 1.25
+"""Standard deviation of the light blur, in steps of the 40 × 40 lattice."""
+POINT_SPREAD: Final = 1.31
+"""Standard deviation of all the averaging together (two boxes and the blur), in the same steps."""
+FIELDS: Final = 8
+_UNIFORM = 14.0
+"""Grey levels within which the luma of a border is even, JPEG's ringing included."""
+_STRAYS = 4
+"""Of 48 points of a line, one less than this many may be farther off."""
+
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+"""Weights of red, green and blue: ITU-R BT.601, as JPEG's own luma and Pillow's mode L."""
+_HEADER = struct.Struct(f"<2sBBff4B{FEATURES}e")
+
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """A parsed descriptor."""
+
+    gradients: Floats
+    """(2, 40, 40): derivative across, derivative down; zero mean each, unit norm together; zeros when flat."""
+    colours: Floats
+    """(8, 8, 3): mean RGB of 8 × 8 fields, 0..255."""
+    strength: float
+    """Root mean square of the gradients, grey levels a lattice step."""
+    borders: tuple[float, float, float, float]
+    """Width of the uniform border at the left, top, right and bottom, in parts of the side (up to 0.5)."""
+    looks: Looks
+
+
+def describe(decoded: Decoded) -> bytes:
+    """Make the binary descriptor: header, 192 bytes of colours, 3,200 bytes of gradients."""
+    colours = lattice(decoded)
+    grey = np.ascontiguousarray(colours @ LUMA)
+    smooth, slope = _filters()
+    across, down = smooth @ grey @ slope.T, slope @ grey @ smooth.T
+    gradients = np.stack([across - across.mean(), down - down.mean()])
+    strength = float(np.sqrt(np.vdot(gradients, gradients) / gradients.size))
+    step = max(float(gradients.max()), -float(gradients.min()), 1e-6) / 127.0
+    block = LATTICE // FIELDS
+    means = colours.reshape(FIELDS, block, FIELDS, block * 3).sum(axis=1).reshape(FIELDS, FIELDS, block, 3).sum(axis=2)
+    means /= block * block
+    header = _HEADER.pack(RECIPE.encode(), SIDE, FIELDS, strength, step, *_borders(colours), *measure(colours).values())
+    levels = np.asarray(np.rint(gradients / step), dtype=np.int8)
+    return b"".join((header, np.asarray(np.rint(means), dtype=np.uint8).tobytes(), levels.tobytes()))
+
+
+@lru_cache(maxsize=1024)
+def parse(descriptor: bytes) -> Descriptor:
+    """Read a descriptor of this recipe back.
+
+    Raises:
+        ValueError: the bytes are no descriptor of this recipe.
+    """
+    expected = _HEADER.size + FIELDS * FIELDS * 3 + 2 * SIDE * SIDE
+    if len(descriptor) != expected or descriptor[:2] != RECIPE.encode():
+        raise ValueError(f"not a descriptor of recipe {RECIPE}: {len(descriptor)} bytes")
+    _, _, _, strength, _, left, top, right, bottom, *features = _HEADER.unpack_from(descriptor)
+    at = _HEADER.size
+    colours = np.frombuffer(descriptor, np.uint8, FIELDS * FIELDS * 3, at).astype(np.float32)
+    gradients = np.frombuffer(descriptor, np.int8, 2 * SIDE * SIDE, at + colours.size).astype(np.float32)
+    norm = float(np.sqrt(gradients @ gradients))
+    if norm > 0:
+        gradients /= norm
+    gradients.flags.writeable = colours.flags.writeable = False
+    return Descriptor(
+        gradients.reshape(2, SIDE, SIDE),
+        colours.reshape(FIELDS, FIELDS, 3),
+        strength,
+        (left / LATTICE, top / LATTICE, right / LATTICE, bottom / LATTICE),
+        Looks.of(features),
+    )
+
+
+def _borders(colours: Floats) -> tuple[int, int, int, int]:
+    """How many lattice lines at the left, top, right and bottom are of one colour each side (0..24)."""
+    columns = colours.transpose(1, 0, 2)
+    sides = columns, colours, columns[::-1], colours[::-1]
+    luma = np.stack([side[0] for side in sides]) @ LUMA
+    middle = np.partition(luma, LATTICE // 2, axis=1)[:, LATTICE // 2, None]
+    even = np.count_nonzero(np.abs(luma - middle) > _UNIFORM, axis=1) < _STRAYS
+    left, top, right, bottom = (_border(side) if flat else 0 for side, flat in zip(sides, even, strict=True))
+    return left, top, right, bottom
+
+
+def _border(lines: Floats) -> int:
+    """How many of the lines are of the first one's colour."""
+    away = lines[: LATTICE // 2] - np.partition(lines[0], LATTICE // 2, axis=0)[LATTICE // 2]
+    # A few points may stray: at 48 px JPEG keeps colour in cells of 16 px, and ringing reaches 8.
+    luma = np.count_nonzero(np.abs(away @ LUMA) > _UNIFORM, axis=1)
+    channels = np.count_nonzero(np.abs(away).max(axis=2) > 3 * _UNIFORM, axis=1)
+    uneven = np.maximum(luma, channels) >= _STRAYS
+    return int(uneven.argmax()) if uneven.any() else LATTICE // 2
+
+
+def lattice(decoded: Decoded) -> Floats:
+    """The picture squashed to (48, 48, 3), 0..255: true area averages where it is larger, else linear."""
+    image = decoded.image
+    across, down = max(1, image.width // LATTICE), max(1, image.height // LATTICE)
+    if (across, down) != (1, 1):
+        image = image.reduce((across, down))  # whole pixels first: fast, and exact but for rounding
+    samples = np.asarray(image, dtype=np.float32)
+    rows = _averaging(decoded.height, samples.shape[0], decoded.cell[1] * down)
+    columns = _averaging(decoded.width, samples.shape[1], decoded.cell[0] * across)
+    # Channel by channel and in two halves: products this small stay on one core. Handed over to BLAS in one
+    # piece they wake its threads, which costs more than the work where other processes want the cores.
+    channels = np.ascontiguousarray(samples.transpose(2, 0, 1))
+    half = np.matmul(rows.reshape(2, 1, LATTICE // 2, -1), channels)
+    whole = np.matmul(half, columns.T)
+    return np.ascontiguousarray(whole.transpose(0, 2, 3, 1)).reshape(LATTICE, LATTICE, 3)
+
+
+@lru_cache(maxsize=256)
+def _averaging(length: int, samples: int, cell: int) -> Floats:
+    """(48, samples): weights that bring `samples` cells of a side of `length` pixels to the lattice.
+
+    The last cell may be cut short by the picture's edge.
+    """
+    edges = np.minimum(np.arange(samples + 1, dtype=np.float64) * cell, length) / length * LATTICE
+    steps = np.arange(LATTICE, dtype=np.float64)
+    if samples >= LATTICE:
+        low = np.maximum(steps[:, None], edges[None, :-1])
+        high = np.minimum(steps[:, None] + 1, edges[None, 1:])
+        weights = np.maximum(high - low, 0.0)
+    else:
+        centres = (edges[:-1] + edges[1:]) / 2
+        weights = np.stack([np.interp(steps + 0.5, centres, unit) for unit in np.eye(samples)], axis=1)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights, dtype=np.float32)
+
+
+@lru_cache(maxsize=1)
+def _filters() -> tuple[Floats, Floats]:
+    """(40, 48) each: average to 40 and blur; the same and then derive."""
+    edges = np.arange(LATTICE + 1) * (SIDE / LATTICE)
+    steps = np.arange(SIDE, dtype=np.float64)
+    average = np.maximum(
+        np.minimum(steps[:, None] + 1, edges[None, 1:]) - np.maximum(steps[:, None], edges[None, :-1]), 0.0
+    )
+    reach = 5
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / BLUR) ** 2)
+    taps /= taps.sum()
+    blur = np.zeros((SIDE, SIDE))
+    for row in range(SIDE):
+        for offset, tap in zip(range(-reach, reach + 1), taps, strict=True):
+            blur[row, min(max(row + offset, 0), SIDE - 1)] += tap  # the edge pixel goes on beyond the edge
+    smooth = blur @ average
+    slope = np.gradient(smooth, axis=0)
+    return smooth.astype(np.float32), slope.astype(np.float32)

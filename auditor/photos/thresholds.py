@@ -1,0 +1,147 @@
+"""Every number that a decision hangs on, as data, each with where it comes from.
+
+Distances are 1000 × (1 − correlation of gradients): 0 for equal structure, about 1000 for unrelated
+pictures. "Portraits" are the benchmark's: `benchmarks/accuracy.py` measures all of this again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """One number and its origin."""
+
+    value: float
+    meaning: str
+    origin: str
+
+
+SAME = Threshold(
+    17.0,
+    "distance up to which two pictures have one structure",
+    "renditions of one portrait from 48 to 648 px, made with antialiasing, stay under 3; two sittings of one"
+    " person in one studio: 0 of 1,800 under 17",
+)
+SAME_LOW_RESOLUTION = Threshold(
+    60.0,
+    "the same, where a short side is below LOW_RESOLUTION_SIDE",
+    "48-px copies of portraits made without antialiasing stay under 60; 23 of 1,800 pairs of two sittings are"
+    " under it too, so it holds for tiny pictures only and the decision says so",
+)
+LOW_RESOLUTION_SIDE = Threshold(
+    64, "short side in pixels below which a picture is tiny", "the services' smallest sizes are 48 and 64 px"
+)
+STRANGERS = Threshold(
+    209.0,
+    "no two photos of different people came nearer than this, whole to whole",
+    "19 million pairs of 1,699 portraits",
+)
+SQUARE_ASPECT = Threshold(
+    0.022,
+    "how far the logarithm of width by height may be from 0 in a square picture",
+    "one pixel of rounding at 48 px",
+)
+ASPECT = Threshold(
+    0.035,
+    "how far the logarithms of two pictures' aspects may differ without one being called stretched",
+    "rounding of both sides of a 48-px copy",
+)
+SQUARED = Threshold(
+    35.0,
+    "distance up to which a square picture is the centre of a picture that is not square",
+    "centres of portraits up to 2:1 against their squares at 48 to 300 px: at most 30, and 9 up to 3:2;"
+    " different people: never under 490",
+)
+WINDOW = Threshold(
+    30.0,
+    "distance up to which one picture is a window (crop, letterbox, stretched part) of another",
+    "crops of portraits keeping 50 to 97 % of the side: 99.9 % under 30, all that keep 60 % under 19;"
+    " best window over different people: 72 and more in 2,400 searches",
+)
+TURNED = Threshold(
+    60.0,
+    "distance up to which one picture is the other mirrored or turned",
+    "as SAME_LOW_RESOLUTION: nobody's two sittings are mirrored",
+)
+TONE_STRUCTURE = Threshold(
+    120.0,
+    "distance up to which a change of tone, with what it clips to black and white, is looked for",
+    "brightness +30 % of portraits: 99 % under 52, all under 76",
+)
+TONE_CLEAR = Threshold(
+    25.0,
+    "the distance that must remain where neither picture is clipped",
+    "as SAME, with a little room for the edges of clipped fields",
+)
+TONE_GREY = Threshold(
+    3.0,
+    "root mean square difference of luma, in grey levels, from which the tones differ",
+    "renditions of portraits from 64 px stay under 2.3; contrast ±20 % gives 3.9 and more, brightness ±20 %"
+    " 10 and more",
+)
+TONE_GREY_TINY = Threshold(
+    3.8,
+    "the same where a short side is below LOW_RESOLUTION_SIDE",
+    "48-px copies of portraits, chains of copies included, stay under 3.5",
+)
+TONE_GREY_ROUGH = Threshold(
+    6.0,
+    "the same for such copies made without antialiasing",
+    "48-px copies of portraits without antialiasing stay under 5.3",
+)
+TONE_COLOUR = Threshold(
+    6.0,
+    "root mean square difference of colour with luma taken out, from which the tones differ",
+    "renditions of portraits stay under 4.4, a palette of 64 colours included",
+)
+TONE_CURVE = Threshold(
+    0.5,
+    "part of the luma difference that a curve of tones may leave unexplained",
+    "brightness, contrast and gamma of portraits leave under 0.4; badges and ribbons more than 0.6",
+)
+GREY = Threshold(
+    2.5,
+    "mean chroma, in grey levels, up to which a picture is grey",
+    "portraits greyed and through JPEG stay under 0.5",
+)
+COLOURED = Threshold(
+    5.0,
+    "mean chroma from which the other picture has colours that greying took",
+    "the least colourful of the portraits in colour has 11",
+)
+OVERLAY_UNTOUCHED = Threshold(
+    3.0,
+    "median difference of luma, in grey levels, up to which most of the picture is untouched",
+    "renditions of portraits stay under 2",
+)
+OVERLAY_FIELD = Threshold(
+    34.0,
+    "difference that at least two fields must reach, in any channel, for something to lie upon them",
+    "second largest of renditions of portraits: 22 with a palette of 64 colours, 18 else; of badges of a"
+    " quarter of the side: 38 and more",
+)
+OVERLAY_SHARE = Threshold(
+    0.38,
+    "share of textured fields whose structure must agree for an overlay",
+    "different people: at most 0.33 in 17,889 pairs; a ring of 8 % around a portrait covers 28 of 64 fields",
+)
+OVERLAY_CENTRE = Threshold(
+    0.60,
+    "the same in the middle quarter: two sittings before one background agree outside of it",
+    "different people: next to none; badges, ribbons and rings leave the middle alone",
+)
+OVERLAY_AGREES = Threshold(
+    0.15, "relative difference up to which a field's structure agrees", "fields of renditions of portraits"
+)
+FLAT = Threshold(
+    0.45,
+    "root mean square of the gradients, in grey levels a lattice step, below which a picture has no structure",
+    "uniform tiles through JPEG stay under 0.2; the weakest of the portraits has 4",
+)
+FLAT_COLOUR = Threshold(
+    8.0,
+    "difference of mean colours up to which two flat pictures are the same",
+    "JPEG and colour profiles move a flat colour by at most 4",
+)

@@ -1,0 +1,60 @@
+"""Stand-ins that services draw, and pictures that only resemble them."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import renditions
+import stand_ins
+
+from auditor.photos import classify, fingerprint
+
+
+def made(draw, side: int, seed: str, count: int = 12):
+    chance = random.Random(seed)
+    for _ in range(count):
+        picture = renditions.sized(draw(chance), side)
+        yield fingerprint(renditions.jpeg(picture, chance.choice((70, 85))))
+
+
+@pytest.mark.parametrize("side", [300, 48])
+@pytest.mark.parametrize(
+    ("kind", "draw"),
+    [
+        *(("initials", draw) for draw in stand_ins.INITIALS.values()),
+        *(("silhouette", draw) for draw in stand_ins.SILHOUETTES.values()),
+        *(("blank", draw) for draw in stand_ins.BLANKS.values()),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_a_stand_in_is_told(kind, draw, side):
+    found = [classify(item) for item in made(draw, side, f"{kind}{side}")]
+    missed = 4 if side == 48 and draw in {stand_ins.strokes, stand_ins.strokes_on_disk} else 2  # blots at 48 px
+    assert sum(item.kind == kind for item in found) >= len(found) - missed
+    assert all(item.signal.endswith(".") for item in found)
+
+
+@pytest.mark.parametrize("side", [648, 96])
+@pytest.mark.parametrize("draw", stand_ins.CHOSEN.values(), ids=lambda draw: draw.__name__)
+def test_what_somebody_chose_is_no_placeholder(draw, side):
+    found = [classify(item) for item in made(draw, side, f"chosen{side}")]
+    assert sum(item.placeholder for item in found) <= 1
+
+
+def test_repetition_settles_only_what_looks_doubtful():
+    doubtful = [item for item in made(stand_ins.strokes_on_disk, 48, "doubt", 60) if classify(item).doubtful]
+    for item in doubtful:
+        assert not classify(item, repeated=1).placeholder
+        assert classify(item, repeated=50).kind == "default"
+    for item in made(stand_ins.cartoon, 300, "logo"):
+        if not classify(item).doubtful:
+            assert not classify(item, repeated=1000).placeholder
+
+
+def test_portraits_are_no_placeholders_however_often_they_repeat(portraits):
+    for picture in portraits[::8]:
+        for side in (300, 48):
+            found = fingerprint(renditions.jpeg(renditions.sized(picture, side), 80))
+            assert not classify(found).placeholder
+            assert not classify(found, repeated=1000).placeholder
