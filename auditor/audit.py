@@ -38,7 +38,8 @@ async def audit(settings: Settings, path: Path, progress: Progress) -> RunFolder
     try:
         await _go_on(settings, run, progress)
     except BaseException:
-        run.close()
+        # Nobody was listed yet: there is nothing to go on with.
+        (run.close if run.shards else run.discard)()
         raise
     return run
 

@@ -6,7 +6,7 @@ What a part needs is in the part; killed anywhere, only the shards in flight are
 from __future__ import annotations
 
 import asyncio
-import json
+import itertools
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -21,7 +21,7 @@ from auditor.model import FINGERPRINT_COLUMNS, Column, Observation, Reason, Stat
 from auditor.runs import frames
 from auditor.runs.files import whole_file
 from auditor.runs.folder import RunFolder, observations_part
-from auditor.services.errors import ServiceError
+from auditor.services.errors import BadAnswer, ServiceError
 
 
 class Progress(Protocol):
@@ -93,8 +93,8 @@ async def _prepare(run: RunFolder, collector: Collector, waiting: Sequence[int])
     if not waiting:
         return None
     try:
-        # A first shard is enough to probe with: whoever is asked stands for everyone.
-        await collector.prepare(run.users(waiting[0]))
+        # Everyone may be asked, whichever shard is the first: a resumed run must learn the same.
+        await collector.prepare(user for shard in range(run.shards) for user in run.users(shard))
     except WorkloadRefused as refusal:
         return refusal
     except ServiceError as error:
@@ -177,27 +177,27 @@ async def _engage_few(run: RunFolder, yammer: Yammer, waiting: Sequence[int], pr
 
 async def _engage_pages(yammer: Yammer, folder: Path, progress: Progress) -> ServiceError | None:
     """Read the list to its end, a checkpoint file a page; what stopped it before the end, if anything."""
-    number, last = 1, False
-    while not last:
-        file = _page_file(folder, number)
+    seen: set[str] = set()
+    for number in itertools.count(1):
+        file = folder / f"page-{number:06d}.parquet"
         if file.exists():
-            last = json.loads(file.with_suffix(".json").read_text())["last"]
+            ids = set(frames.read_table(file, ["id"]).column(0).to_pylist())
+            last = not ids
         else:
             try:
                 found, last = await yammer.page(number)
             except ServiceError as error:
                 return error
-            with whole_file(file.with_suffix(".json")) as temporary:
-                temporary.write_text(json.dumps({"last": last}))
+            ids = {one.id for one in found}
+            if (last and number == 1) or (ids and ids <= seen):
+                return BadAnswer("Viva Engage lists nobody, or the same people again", reason=Reason.LIST_INCOMPLETE)
             with whole_file(file) as temporary:
                 frames.write_table(frames.table(_FOUND_COLUMNS, map(_found_row, found)), temporary)
             progress.advance("yammer", len(found))
-        number += 1
+        if last:
+            break
+        seen |= ids
     return None
-
-
-def _page_file(folder: Path, number: int) -> Path:
-    return folder / f"page-{number:06d}.parquet"
 
 
 def _engage_parts(run: RunFolder, folder: Path, waiting: Sequence[int], problem: ServiceError | None) -> None:
@@ -216,7 +216,9 @@ def _engage_parts(run: RunFolder, folder: Path, waiting: Sequence[int], problem:
         for user in users:
             # An account that is listed twice, because the list moved while it was read, is one account.
             candidates = list({one.id: one for place in wanted[user.id] if (one := accounts[place])}.values())
-            if problem is None or candidates:
+            # In a list that was cut short a second candidate may be missing, but not for one's own mail address.
+            by_mail = [one for one in candidates if user.mail and user.mail.lower() in one.addresses]
+            if problem is None or by_mail:
                 observations.append(join(user, candidates, Way.USERS_LIST))
             else:
                 observations.append(_not_listed(user, problem))

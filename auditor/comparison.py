@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from auditor.model import FINGERPRINT_COLUMNS, VERDICT_COLUMNS, Decision, Fingerprint, Status, Verdict
+from auditor.model import FINGERPRINT_COLUMNS, VERDICT_COLUMNS, Decision, Fingerprint, Reason, Status, Verdict
 from auditor.photos import Comparison, compare
 from auditor.runs.frames import fingerprint_of
 
@@ -136,7 +136,7 @@ def _say_why_unchecked(rows: pd.DataFrame, held: pd.DataFrame) -> None:
     if not waiting.any():
         return
     ids = rows.loc[waiting, "user_id"]
-    rows.loc[waiting, "reason"] = ids.map(held["reason"]).fillna("").replace("", "reference_not_readable")
+    rows.loc[waiting, "reason"] = ids.map(held["reason"]).fillna("").replace("", str(Reason.REFERENCE_NOT_READABLE))
     rows.loc[waiting, "detail"] = "the reference could not be read: " + ids.map(held["detail"]).fillna("no answer")
 
 

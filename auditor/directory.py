@@ -21,6 +21,21 @@ SELECT = (
 )
 """Named one by one: Graph gives none of the last seven unless asked."""
 EXCHANGE = "exchange"
+MAILBOX_PLANS = frozenset(
+    {
+        "efb87545-963c-4e0d-99df-69c6916d9eb0",  # EXCHANGE_S_ENTERPRISE
+        "9aaf7827-d63c-4b61-89c3-182f06f82e5c",  # EXCHANGE_S_STANDARD
+        "4a82b400-a79f-41a4-b4e2-e94f5787b113",  # EXCHANGE_S_DESKLESS
+        "1126bef5-da20-4f07-b45e-ad25d2581aa8",  # EXCHANGE_S_ESSENTIALS
+        "90927877-dcff-4af6-b346-2332c0b15bb7",  # EXCHANGE_B_STANDARD (POP)
+        "d42bdbd6-c335-4231-ab3d-c8f348d5aff5",  # EXCHANGE_L_STANDARD
+        "fc52cc4b-ed7d-472d-bbe7-b081c23ecc56",  # EXCHANGE_S_STANDARD_MIDMARKET
+        "8c3069c0-ccdb-44be-ab77-986203a67df2",  # EXCHANGE_S_ENTERPRISE_GOV
+        "e9b4930a-925f-45e2-ac2a-3f7788ca6fdd",  # EXCHANGE_S_STANDARD_GOV
+    }
+)
+"""Service plans that come with a mailbox (Microsoft's licensing service plan reference). Many others, such as
+EXCHANGE_S_FOUNDATION, are plans of the service `exchange` and come without one."""
 KIOSK_PLAN = "4a82b400-a79f-41a4-b4e2-e94f5787b113"
 """Service plan EXCHANGE_S_DESKLESS (Microsoft's licensing service plan reference)."""
 LIVE = frozenset({"enabled", "warning"})
@@ -58,7 +73,10 @@ async def list_users(graph: Graph, scope: Scope) -> Listed:
     seen: set[str] = set()
     async for entry in entries:
         user = parse(entry)
-        if user is None or user.id in seen:
+        if user is None:
+            excluded["without id or user principal name"] += 1
+            continue
+        if user.id in seen:
             continue
         seen.add(user.id)
         reason = "excluded groups" if user.id in unwanted else await _excluded(graph, user, scope.include)
@@ -66,7 +84,9 @@ async def list_users(graph: Graph, scope: Scope) -> Listed:
             excluded[reason] += 1
         else:
             users_by_id[user.id] = user
-    return Listed(tuple(users_by_id.values()), len(seen), dict(sorted(excluded.items())))
+    nameless = excluded["without id or user principal name"]
+    excluded += Counter()
+    return Listed(tuple(users_by_id.values()), len(seen) + nameless, dict(sorted(excluded.items())))
 
 
 def parse(entry: Mapping[str, Any]) -> User | None:
@@ -80,6 +100,7 @@ def parse(entry: Mapping[str, Any]) -> User | None:
         if isinstance(plan, dict)
         and str(plan.get("service", "")).lower() == EXCHANGE
         and str(plan.get("capabilityStatus", "")).lower() in LIVE
+        and str(plan.get("servicePlanId", "")).lower() in MAILBOX_PLANS
     ]
     proxies = [str(one).partition(":") for one in entry.get("proxyAddresses") or ()]
     return User(
@@ -126,6 +147,9 @@ async def _purpose(graph: Graph, user: User) -> str:
             "Shared and room mailboxes can only be told apart with the Graph application permission"
             " MailboxSettings.Read. Grant it, or leave --include shared,rooms out."
         )
+    if answer.status != 200 and not answer.error_code.startswith("Mailbox"):
+        told = answer.error_code or f"HTTP {answer.status}"
+        raise GraphError(f"Graph answered {told} when asked for the purpose of the mailbox of {user.upn}", told)
     purpose = answer.json().get("userPurpose")
     if isinstance(purpose, dict):
         purpose = purpose.get("value")
@@ -148,9 +172,16 @@ async def _members(graph: Graph, name: str) -> AsyncIterator[dict[str, Any]]:
     path = f"/groups/{identity}/transitiveMembers/microsoft.graph.user"
     # Casting the members of a group is an advanced query: it needs the count and eventual consistency.
     query = urlencode({"$select": SELECT, "$top": PAGE, "$count": "true"}, safe="$,")
-    async for page in graph.pages(f"{path}?{query}", eventual=True):
-        for entry in page:
-            yield entry
+    try:
+        async for page in graph.pages(f"{path}?{query}", eventual=True):
+            for entry in page:
+                if entry.get("id"):
+                    yield entry
+    except GraphError as error:
+        raise ScopeError(
+            f"The members of the group '{name}' cannot be read ({error.code or error.sentence})."
+            " Check its name or object id, and that the app has GroupMember.Read.All."
+        ) from None
 
 
 async def _group(graph: Graph, name: str) -> str:

@@ -32,6 +32,9 @@ from auditor.runs import frames
 from auditor.runs.folder import RunFolder, observations_part, users_part, verdicts_part
 from auditor.settings import Settings
 
+LEARNED = frozenset({Status.PHOTO, Status.PLACEHOLDER, Status.ABSENT, Status.UNREADABLE})
+"""Statuses that say something about a photo."""
+
 
 def judge_run(run: RunFolder, settings: Settings, progress: Progress) -> None:
     """Judge every shard, then finish the run: verdicts, tallies, what is incomplete, which pictures stay."""
@@ -41,6 +44,7 @@ def judge_run(run: RunFolder, settings: Settings, progress: Progress) -> None:
     tally: Counter[tuple[str, str]] = Counter()
     reasons: Counter[tuple[str, str]] = Counter()
     counts: Counter[str] = Counter()
+    learned: Counter[str] = Counter()
     wanted: set[str] = set()
     for shard in range(run.shards):
         users: pd.DataFrame = run.read_part(users_part(shard)).to_pandas()
@@ -56,13 +60,14 @@ def judge_run(run: RunFolder, settings: Settings, progress: Progress) -> None:
         unknown = verdicts[verdicts["status"] == Status.UNKNOWN]
         reasons.update(zip(unknown["workload"], unknown["reason"], strict=True))
         counts.update(verdicts["workload"])
+        learned.update(verdicts.loc[verdicts["status"].isin(LEARNED), "workload"])
         drifting = set(verdicts.loc[verdicts["verdict"].isin(DRIFT), "user_id"])
         wanted.update(verdicts.loc[verdicts["user_id"].isin(drifting), "sha256"])
         progress.advance("judging", len(users))
     if settings.photos == "drift":
         run.drop_pictures(frozenset(wanted - {""}))
     facts = _tenant_facts(reasons, counts, run.manifest.get("refusals", {}))
-    incomplete = _incomplete(reasons, counts, settings.require)
+    incomplete = _incomplete(reasons, counts, learned, settings.require)
     run.finish(
         finished=datetime.now(UTC).replace(microsecond=0).isoformat(),
         complete=not incomplete,
@@ -193,15 +198,21 @@ def _tenant_facts(
 
 
 def _incomplete(
-    reasons: Mapping[tuple[str, str], int], counts: Mapping[str, int], required: Iterable[Workload]
+    reasons: Mapping[tuple[str, str], int],
+    counts: Mapping[str, int],
+    learned: Mapping[str, int],
+    required: Iterable[Workload],
 ) -> list[str]:
-    """Why the run is incomplete, a sentence each; empty where it is complete."""
-    everyone = set(_alike(reasons, counts))
+    """Why the run is incomplete, a sentence each; empty where it is complete.
+
+    `learned`: of how many users a workload said anything about a photo. Where that is nobody of several,
+    whatever reasons it gave were a refusal for everyone.
+    """
     sentences = []
     for (workload, reason), count in sorted(reasons.items()):
         if reason in FAULT_REASONS:
             sentences.append(f"{workload}: {count} of {counts[workload]} copies could not be learned ({reason}).")
-        elif (workload, reason) in everyone and reason not in EXEMPT_REASONS:
+        elif not learned.get(workload) and counts[workload] > 1 and reason not in EXEMPT_REASONS:
             sentences.append(f"{workload}: the service refused everyone ({reason}).")
         elif workload in set(required):
             sentences.append(f"{workload} is required, and {count} copies could not be learned ({reason}).")

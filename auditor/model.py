@@ -149,6 +149,12 @@ class Reason(StrEnum):
     """More than one Viva Engage account goes by this user's addresses."""
     ENGAGE_NOT_SUBSCRIBED = "engage_not_subscribed"
     """The tenant has no Viva Engage, or it is switched off."""
+    REFERENCE_NOT_READABLE = "reference_not_readable"
+    """The copy was read; the reference it would be held against was not, and gave no reason."""
+    GEO_UNKNOWN = "geo_unknown"
+    """SharePoint's geos disagree about where the profile lives, or do not say."""
+    UNKNOWN_ADDRESS = "unknown_address"
+    """Exchange answered 500 without a body: documented for an address that it does not know."""
     HOST_NOT_ALLOWED = "host_not_allowed"
     """The answer points to a host that this workload may not ask."""
     LIST_INCOMPLETE = "list_incomplete"
@@ -174,6 +180,7 @@ FAULT_REASONS = frozenset(
         Reason.PERMISSION_MISSING,
         Reason.SIGN_IN_FAILED,
         Reason.SIGN_IN_NEEDS_CERTIFICATE,
+        Reason.HOST_NOT_ALLOWED,
         Reason.LIST_INCOMPLETE,
         Reason.PICTURE_NOT_READ,
         Reason.UNSTABLE_BYTES,
@@ -181,6 +188,13 @@ FAULT_REASONS = frozenset(
         Reason.UNREACHABLE,
         Reason.SERVER_ERROR,
         Reason.UNEXPECTED_ANSWER,
+        "InvalidAuthenticationToken",
+        "ErrorInternalServerError",
+        "Fault",
+        "HTTP 200",
+        "HTTP 401",
+        "HTTP 408",
+        "HTTP 500",
     }
 )
 """Reasons that speak of a fault, of throttling or of a refusal: one such copy makes a run incomplete."""

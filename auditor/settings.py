@@ -74,7 +74,7 @@ class Exchange:
     """Exchange Web Services."""
 
     at: Origin
-    protocol: str = "rest"
+    protocol: str = "soap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,52 +147,74 @@ class Settings:
 @dataclass(frozen=True, slots=True)
 class _Known:
     name: str
-    kind: str  # str, bool, int, path, origin, list
+    kind: str  # str, bool, int, path, origin, list, sites
+    meaning: str
     default: Any = None
     env: str = ""
     secret: bool = False
     choices: tuple[str, ...] = ()
 
 
-# One row a setting: the file, the environment and `config show` are all read off this table.
+# One row a setting: the file, the environment, `config show` and docs/reference.md are all read off this table.
 _KNOWN = (
-    _Known("tenant.id", "str", env="AZURE_TENANT_ID"),
-    _Known("tenant.cloud", "str", "global", choices=tuple(CLOUDS)),
-    _Known("sign_in.method", "str", choices=SIGN_IN_METHODS),
-    _Known("sign_in.client_id", "str", env="AZURE_CLIENT_ID"),
-    _Known("sign_in.certificate", "path", env="AZURE_CLIENT_CERTIFICATE_PATH"),
-    _Known("sign_in.certificate_password", "str", env="AZURE_CLIENT_CERTIFICATE_PASSWORD", secret=True),
-    _Known("sign_in.client_secret", "str", env="AZURE_CLIENT_SECRET", secret=True),
-    _Known("sign_in.federated_token_file", "path", env="AZURE_FEDERATED_TOKEN_FILE"),
-    _Known("sign_in.delegated_client_id", "str"),
-    _Known("sign_in.authority", "origin", env="AZURE_AUTHORITY_HOST"),
-    _Known("entra.origin", "origin"),
-    _Known("entra.audience", "str"),
-    _Known("entra.batch", "bool", True),
-    _Known("exchange.enabled", "bool", False),
-    _Known("exchange.origin", "origin"),
-    _Known("exchange.audience", "str"),
-    _Known("exchange.protocol", "str", "rest", choices=("rest", "soap")),
-    _Known("sharepoint.enabled", "bool"),
-    _Known("sharepoint.origin", "origin"),
-    _Known("sharepoint.audience", "str"),
-    _Known("sharepoint.my_sites", "sites"),
-    _Known("yammer.enabled", "bool"),
-    _Known("yammer.origin", "origin"),
-    _Known("yammer.audience", "str"),
-    _Known("yammer.sign_in", "str", choices=DELEGATED_METHODS),
-    _Known("yammer.token_file", "path"),
-    _Known("yammer.picture_origins", "list"),
-    _Known("network.ca_bundle", "path"),
-    _Known("audit.reference", "str", "entra", choices=tuple(Workload)),
-    _Known("audit.workloads", "list", choices=tuple(Workload)),
-    _Known("audit.include", "list", choices=INCLUDABLE),
-    _Known("audit.exclude_groups", "list"),
-    _Known("audit.photos", "str", "drift", choices=PHOTOS),
-    _Known("audit.shard_users", "int", 1000),
-    _Known("audit.fail_on", "list"),
-    _Known("audit.require", "list", choices=tuple(Workload)),
-)
+    _Known("tenant.id", "str", "the tenant's id or one of its domain names", env="AZURE_TENANT_ID"),
+    _Known("tenant.cloud", "str", "which Microsoft cloud, and so which hosts", "global", choices=tuple(CLOUDS)),
+    _Known("sign_in.method", "str", "which credential is used; unset: the one that is given", choices=SIGN_IN_METHODS),
+    _Known("sign_in.client_id", "str", "application (client) id of the app", env="AZURE_CLIENT_ID"),
+    _Known(
+        "sign_in.certificate", "path", "PEM or PKCS #12 file that holds the private key and its certificate",
+        env="AZURE_CLIENT_CERTIFICATE_PATH",
+    ),
+    _Known(
+        "sign_in.certificate_password", "str", "password of that file; never in the settings file",
+        env="AZURE_CLIENT_CERTIFICATE_PASSWORD", secret=True,
+    ),
+    _Known(
+        "sign_in.client_secret", "str", "client secret; never in the settings file; SharePoint refuses it",
+        env="AZURE_CLIENT_SECRET", secret=True,
+    ),
+    _Known(
+        "sign_in.federated_token_file", "path", "file with a token of another identity provider (workload identity)",
+        env="AZURE_FEDERATED_TOKEN_FILE",
+    ),
+    _Known("sign_in.delegated_client_id", "str", "the app that signs a person in to Viva Engage"),
+    _Known("sign_in.authority", "origin", "sign-in service; unset: the cloud's own", env="AZURE_AUTHORITY_HOST"),
+    _Known("entra.origin", "origin", "where Microsoft Graph is asked; unset: the cloud's own"),
+    _Known("entra.audience", "str", "audience of its tokens; unset: entra.origin"),
+    _Known("entra.batch", "bool", "read photos in batches of 20 rather than one by one", True),
+    _Known("exchange.enabled", "bool", "whether mailboxes are read, through Exchange Web Services", False),
+    _Known("exchange.origin", "origin", "where Exchange is asked; unset: the cloud's own"),
+    _Known("exchange.audience", "str", "audience of its tokens; unset: exchange.origin"),
+    _Known("exchange.protocol", "str", "which form of GetUserPhoto is asked", "soap", choices=("rest", "soap")),
+    _Known("sharepoint.enabled", "bool", "false leaves SharePoint out; unset: read where sharepoint.origin is set"),
+    _Known("sharepoint.origin", "origin", "the root site, for example https://contoso.sharepoint.com"),
+    _Known("sharepoint.audience", "str", "audience of its tokens; unset: sharepoint.origin"),
+    _Known(
+        "sharepoint.my_sites", "sites",
+        "My Site host of every geo, the home geo's first; unset: told from sharepoint.origin",
+    ),
+    _Known("yammer.enabled", "bool", "whether Viva Engage is read; unset: where yammer.token_file is set"),
+    _Known("yammer.origin", "origin", "where Viva Engage is asked; unset: the cloud's own"),
+    _Known("yammer.audience", "str", "audience of its tokens; unset: yammer.origin"),
+    _Known(
+        "yammer.sign_in", "str", "how a person signs in; unset: token_file where one is set, else browser",
+        choices=DELEGATED_METHODS,
+    ),
+    _Known("yammer.token_file", "path", "file that holds a person's token for Viva Engage"),
+    _Known("yammer.picture_origins", "list", "hosts that may be asked for pictures; unset: Viva Engage's own"),
+    _Known("network.ca_bundle", "path", "certificate authorities (PEM) to trust instead of the system's"),
+    _Known("audit.reference", "str", "the workload the others are held against", "entra", choices=tuple(Workload)),
+    _Known("audit.workloads", "list", "read only these workloads; unset: all configured ones", choices=tuple(Workload)),
+    _Known("audit.include", "list", "classes of account that are audited too", choices=INCLUDABLE),
+    _Known("audit.exclude_groups", "list", "groups whose members are left out, by name or object id"),
+    _Known("audit.photos", "str", "which pictures the run keeps", "drift", choices=PHOTOS),
+    _Known("audit.shard_users", "int", "users in a shard, the unit of memory and of resumption: 1 to 100000", 1000),
+    _Known("audit.fail_on", "list", "verdicts, drift or none: what makes the exit code 1; unset: drift"),
+    _Known(
+        "audit.require", "list", "workloads of which everything must be learned, else the exit code is 4",
+        choices=tuple(Workload),
+    ),
+)  # fmt: skip
 _BY_NAME = {known.name: known for known in _KNOWN}
 
 

@@ -24,8 +24,12 @@ from auditor.settings import load
 @click.option("--run", "run_path", type=click.Path(path_type=Path), help="Run folder [default: reports/TIME-run].")
 @click.option("--out", type=click.Path(path_type=Path), help="Where the report goes [default: RUN/report].")
 @click.option("--user", "users", multiple=True, metavar="U", help="Audit this user only (UPN or id); may be repeated.")
-@click.option("--group", "groups", multiple=True, metavar="G", help="Audit this group's members only.")
-@click.option("--users-from", type=click.Path(path_type=Path), help="Audit the users named in a file only.")
+@click.option("--group", "groups", multiple=True, metavar="G", help="Audit this group's members only; may be repeated.")
+@click.option(
+    "--users-from",
+    type=click.Path(path_type=Path),
+    help="Audit the users named in a file only: one a line, CSV or JSON lines.",
+)
 @settings_options
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 def command(

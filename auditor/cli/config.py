@@ -21,7 +21,13 @@ def command() -> None:
 @command.command("show")
 @config_option
 @settings_options
-@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Lines for people, or JSON.",
+)
 def show(config: Path | None, output: str, **given: Any) -> None:
     """Every setting that has a value, and whether a flag, the environment, the file or a default gave it.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +18,12 @@ from auditor.directory import ScopeError
 from auditor.model import DRIFT, Verdict
 from auditor.runs.folder import MANIFEST, RunError, RunFolder
 from auditor.services.errors import ServiceError
+from auditor.services.http import BadProxy
 from auditor.services.tls import BadBundle
 from auditor.services.tokens import CredentialError
 from auditor.settings import SettingsError
 
+DEBUG = "PHOTO_AUDITOR_DEBUG"
 NO_DRIFT, DRIFTED, USAGE, FAILED, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
@@ -30,6 +33,8 @@ def endings(run: Path | None = None) -> Iterator[None]:
     try:
         yield
     except (SettingsError, ScopeError, RunError, ResumeRefused, CredentialError) as error:
+        _end(str(error), USAGE)
+    except BadProxy as error:
         _end(str(error), USAGE)
     except BadBundle as error:
         _end(f"network.ca_bundle cannot be used: {error}.", USAGE)
@@ -43,6 +48,11 @@ def endings(run: Path | None = None) -> Iterator[None]:
             _end(f"The disk is full. Make room.{_kept(run)}", FAILED)
         where = f" ({error.filename})" if error.filename else ""
         _end(f"A file cannot be read or written{where}: {error.strerror or type(error).__name__}.{_kept(run)}", FAILED)
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        # The text of an unforeseen error may quote anything, a secret too: only its kind is shown.
+        _end(f"Something unforeseen happened ({type(error).__name__}); set {DEBUG}=1 to see where.{_kept(run)}", FAILED)
 
 
 def _kept(run: Path | None) -> str:

@@ -13,6 +13,7 @@ from auditor.model import Workload
 from auditor.settings import INCLUDABLE, PHOTOS
 
 F = TypeVar("F", bound=Callable[..., Any])
+CA_BUNDLE_HELP = "Certificate authorities (PEM) to trust instead of the system's."
 CONFIG_ENV = "PHOTO_AUDITOR_CONFIG"
 DEFAULT_CONFIG = Path("photo-auditor.toml")
 
@@ -46,7 +47,7 @@ def settings_options(command: F) -> F:
     """Flags that override settings."""
     for decorator in reversed(
         (
-            click.option("--ca-bundle", type=click.Path(path_type=Path), help="Authorities to trust (PEM)."),
+            click.option("--ca-bundle", type=click.Path(path_type=Path), help=CA_BUNDLE_HELP),
             click.option(
                 "--workload", "workloads", multiple=True, type=click.Choice([str(one) for one in Workload]),
                 help="Read this workload only; may be repeated.",
@@ -59,7 +60,10 @@ def settings_options(command: F) -> F:
                 "--include", callback=names(INCLUDABLE), metavar="CLASS,…",
                 help=f"Audit these classes of account too: {', '.join(INCLUDABLE)}.",
             ),
-            click.option("--exclude-group", "exclude_groups", multiple=True, help="Leave out the members of a group."),
+            click.option(
+                "--exclude-group", "exclude_groups", multiple=True,
+                help="Leave out a group's members; may be repeated.",
+            ),
             click.option("--photos", type=click.Choice(PHOTOS), help="Which pictures the run keeps [default: drift]."),
             click.option("--shard-users", type=click.IntRange(1, 100_000), help="Users in a shard [default: 1000]."),
             click.option(

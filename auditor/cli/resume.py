@@ -12,7 +12,7 @@ import click
 
 from auditor.audit import resume
 from auditor.cli.ending import check_fail_on, endings, exit_code
-from auditor.cli.options import config_option, find_config
+from auditor.cli.options import CA_BUNDLE_HELP, config_option, find_config
 from auditor.cli.outcome import draw, present
 from auditor.cli.progress import Bars
 from auditor.runs.folder import RunFolder, open_run
@@ -23,7 +23,11 @@ from auditor.settings import Settings, load
 @click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
 @config_option
 @click.option("--out", type=click.Path(path_type=Path), help="Where the report goes [default: RUN/report].")
-@click.option("--ca-bundle", type=click.Path(path_type=Path), help="Certificate authorities to trust (PEM).")
+@click.option(
+    "--ca-bundle",
+    type=click.Path(path_type=Path),
+    help=CA_BUNDLE_HELP,
+)
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 def command(run_path: Path, config: Path | None, out: Path | None, ca_bundle: Path | None, quiet: bool) -> None:
     """Go on with a run that was interrupted.

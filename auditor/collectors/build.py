@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Self
@@ -16,7 +16,7 @@ from auditor.collectors.exchange import Exchange
 from auditor.collectors.sharepoint import SharePoint
 from auditor.collectors.yammer import Yammer
 from auditor.model import Workload
-from auditor.services.exchange import Ews
+from auditor.services.exchange import Ews, ews_is_final
 from auditor.services.graph import Graph
 from auditor.services.http import Api, TokenSource, Web, new_client, new_sync_client
 from auditor.services.sharepoint import USER_NOT_FOUND, People
@@ -27,8 +27,6 @@ from auditor.settings import Origin, Settings
 
 GRAPH_PHOTOS_AT_ONCE = 4
 """Microsoft's stricter reading: four photo requests in flight per app (a batch runs as waves of four)."""
-ENGAGE_AUDIENCE_SCOPES: Mapping[str, str] = {"https://www.yammer.com": "https://api.yammer.com/user_impersonation"}
-"""The delegated scope that pnp/cli-microsoft365 asks consent for; other audiences use `/.default`."""
 
 
 @dataclass
@@ -63,8 +61,7 @@ class Services:
             self.collectors[Workload.ENTRA] = Entra(self.graph, self.keep, settings.entra.batch)
         if settings.exchange is not None and Workload.EXCHANGE in settings.workloads:
             exchange = api(Workload.EXCHANGE, settings.exchange.at, app)
-            # 500 is Exchange's documented answer for an address that it does not know.
-            exchange.is_final = lambda answer: answer.status == 500
+            exchange.is_final = ews_is_final
             self.collectors[Workload.EXCHANGE] = Exchange(Ews(exchange, settings.exchange.protocol), self.keep)
         if settings.sharepoint is not None and Workload.SHAREPOINT in settings.workloads:
             sites = (settings.sharepoint.at, *settings.sharepoint.my_sites)
@@ -136,5 +133,4 @@ def _engage_tokens(settings: Settings, sync: httpx.Client, tell: Callable[[str],
         method=yammer.sign_in,
         cache_file=user_cache_path("photo-auditor") / f"sign-in-{settings.tenant_id}.bin",
         tell=tell,
-        scope_of=lambda audience: ENGAGE_AUDIENCE_SCOPES.get(audience, audience.rstrip("/") + "/.default"),
     )

@@ -58,8 +58,11 @@ class Collector(Protocol):
         """Its cost."""
         ...
 
-    async def prepare(self, users: Sequence[User]) -> None:
-        """Ask once what concerns everyone. Raises `WorkloadRefused`, or a passing `ServiceError`."""
+    async def prepare(self, users: Iterable[User]) -> None:
+        """Ask once what concerns everyone; `users` are all of the run's, read as they are needed.
+
+        Raises `WorkloadRefused`, or a passing `ServiceError`.
+        """
         ...
 
     def collect(self, users: Sequence[User]) -> AsyncGenerator[Observation, None]:

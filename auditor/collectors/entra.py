@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -27,7 +27,8 @@ class Entra:
     graph: Graph
     keep: Keep
     batch: bool = True
-    batches_at_once: int = 2
+    batches_at_once: int = 1
+    """Graph runs four requests of a batch at a time, which is all that an app may have under way."""
     workload = Workload.ENTRA
     permissions = (
         Permission(
@@ -41,7 +42,7 @@ class Entra:
     tells_apart = "photo, no photo, refused (with the code); never why there is none"
     requests_per_user = 2.0
 
-    async def prepare(self, users: Sequence[User]) -> None:
+    async def prepare(self, users: Iterable[User]) -> None:
         """Nothing to ask: the list of users has shown that Graph answers."""
 
     async def collect(self, users: Sequence[User]) -> AsyncGenerator[Observation, None]:
@@ -115,7 +116,7 @@ class Entra:
             second = await self.graph.value(photo_path(user.id) + "/$value")
             return second.body if second.status == 200 else None
 
-        seen = await look(answer.body, again, self.keep)
+        seen = await look(answer.body, again, self.keep, content_type=answer.content_type)
         return observed(
             user, self.workload, seen.status, way, reason=seen.reason, detail=seen.detail,
             fingerprint=seen.fingerprint, digest=seen.digest, signals=signals | {"looks": seen.looks},
@@ -161,7 +162,11 @@ def _has_photo(metadata: GraphAnswer | None) -> bool:
 def _one_pixel(metadata: dict[str, object]) -> bool:
     # Documented for 'no photo': id 1x1 (any letter case), width 1, an empty media ETag, each with status 200.
     width, etag = metadata.get("width"), metadata.get("@odata.mediaEtag")
-    return str(metadata.get("id", "")).lower() == "1x1" or (isinstance(width, int) and width <= 1) or etag == ""
+    return (
+        str(metadata.get("id", "")).lower() == "1x1"
+        or (isinstance(width, int) and width <= 1)
+        or (isinstance(etag, str) and not etag.strip('"'))
+    )
 
 
 def _codes(answer: GraphAnswer) -> dict[str, str]:

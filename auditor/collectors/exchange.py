@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -19,7 +21,6 @@ OFF = (
     "Exchange Web Services refuse every mailbox (403): they are switched off in this tenant or for this app,"
     " so the mailbox's photo can only be seen as Graph serves it"
 )
-NOT_FOUND = "404 cannot tell a mailbox without a photo from an unknown address"
 
 
 @dataclass
@@ -47,26 +48,35 @@ class Exchange:
     tells_apart = "photo, no photo or no mailbox (one answer for both), refused"
     requests_per_user = 1.0
     _off: bool = field(default=False, init=False)
+    _heard: bool = field(default=False, init=False)
+    _asking: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     @property
     def way(self) -> Way:
         """The form that is asked."""
         return Way.EWS_REST if self.ews.protocol == "rest" else Way.EWS_SOAP
 
-    async def prepare(self, users: Sequence[User]) -> None:
+    async def prepare(self, users: Iterable[User]) -> None:
         """Ask for a few users whom only a switch would refuse: is EWS on for this app?
 
         Probed, never inferred from a setting: a tenant's switch and what it does have been seen to differ.
         """
-        candidates = [user for user in users if user.exchange_plan and not user.kiosk][:PROBES]
-        for user in candidates:
-            answer = await self._ask(user)
+        refused = 0
+        for user in itertools.islice((one for one in users if one.exchange_plan and not one.kiosk), PROBES):
+            try:
+                answer = await self._ask(user)
+            except SignInRefused:
+                raise
+            except ServiceError:
+                # One user's odd answer says nothing of the others.
+                continue
             if answer.status == 401:
                 raise _not_allowed(answer)
             if answer.status != 403:
                 return
+            refused += 1
         # One or two refusals may be those mailboxes' own.
-        self._off = len(candidates) >= FEWEST_PROBES
+        self._off = refused >= FEWEST_PROBES
 
     async def collect(self, users: Sequence[User]) -> AsyncGenerator[Observation, None]:
         """One observation a user."""
@@ -82,7 +92,16 @@ class Exchange:
                 yield observation
 
     async def _ask(self, user: User) -> EwsAnswer:
-        return await self.ews.photo(user.mail or user.upn)
+        answer = await self.ews.photo(user.mail or user.upn)
+        self._heard = self._heard or bool(answer.picture) or answer.no_photo
+        return answer
+
+    async def _is_exchange(self) -> bool:
+        """Whether this origin has shown to be Exchange; a 404 of anything else says nothing about a photo."""
+        async with self._asking:
+            if not self._heard:
+                self._heard = await self.ews.answers()
+        return self._heard
 
     async def _observe(self, user: User) -> Observation:
         try:
@@ -90,7 +109,7 @@ class Exchange:
             if answer.status == 401:
                 raise _not_allowed(answer)
             if not answer.picture:
-                return self._without_picture(user, answer)
+                return await self._without_picture(user, answer)
 
             async def again() -> bytes | None:
                 try:
@@ -98,7 +117,7 @@ class Exchange:
                 except Passing:
                     return None
 
-            seen = await look(answer.picture, again, self.keep)
+            seen = await look(answer.picture, again, self.keep, content_type=answer.content_type)
         except SignInRefused:
             raise
         except ServiceError as error:
@@ -108,13 +127,19 @@ class Exchange:
             fingerprint=seen.fingerprint, digest=seen.digest, signals={"etag": answer.etag, "looks": seen.looks},
         )  # fmt: skip
 
-    def _without_picture(self, user: User, answer: EwsAnswer) -> Observation:
+    async def _without_picture(self, user: User, answer: EwsAnswer) -> Observation:
         status, reason, detail = Status.UNKNOWN, answer.code, ""
-        if answer.status == 404 or (answer.status == 200 and answer.code == "NoError" and answer.changed):
+        if answer.no_photo or (answer.status == 404 and await self._is_exchange()):
             status, reason = (Status.ABSENT if user.exchange_plan else Status.NOT_PROVISIONED), ""
         elif answer.status == 403:
             reason = Reason.EWS_REFUSED
             detail = "Exchange Web Services refuse this mailbox (403): its licence, or a switch on the mailbox"
+        elif answer.status == 404:
+            reason = Reason.UNEXPECTED_ANSWER
+            detail = "what answers 404 at exchange.origin has not shown to be Exchange Web Services"
+        elif answer.status == 500 and not answer.code:
+            reason = Reason.UNKNOWN_ADDRESS
+            detail = "Exchange answered 500 and nothing else, as it does for an address that it does not know"
         elif answer.code and answer.code not in {"Fault", "NoError"}:
             detail = f"Exchange answered {answer.code}"
         else:

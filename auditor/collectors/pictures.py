@@ -26,10 +26,13 @@ class Looked:
     """Which kind of placeholder it was taken for, and why; a signal."""
 
 
-async def look(first: bytes, again: Callable[[], Awaitable[bytes | None]], keep: Keep) -> Looked:
+async def look(
+    first: bytes, again: Callable[[], Awaitable[bytes | None]], keep: Keep, *, content_type: str = ""
+) -> Looked:
     """Fingerprint a picture; what cannot be decoded is read `again` before it is called unreadable.
 
-    `again` gives the bytes of a second reading, or None where there was none to be had.
+    `again` gives the bytes of a second reading, or None where there was none to be had. What cannot be decoded
+    and calls itself text (an error page, a sign-in page) is no answer about the picture at all.
     """
     try:
         return await _look(first, keep)
@@ -37,6 +40,9 @@ async def look(first: bytes, again: Callable[[], Awaitable[bytes | None]], keep:
         return Looked(Status.UNKNOWN, reason=Reason.TOO_LARGE, detail=str(error))
     except UnreadablePicture as error:
         why = str(error)
+    if not first or content_type.startswith("text/") or content_type.endswith(("json", "xml", "html")):
+        told = f"something that calls itself {content_type}" if first else "nothing"
+        return Looked(Status.UNKNOWN, reason=Reason.PICTURE_NOT_READ, detail=f"{told} came instead of a picture")
     second = await again()
     if second is None:
         return Looked(Status.UNKNOWN, reason=Reason.PICTURE_NOT_READ, detail=f"{why}, and it could not be read again")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 
 from auditor.collectors.contract import Keep, Permission, WorkloadRefused, at_once, observed, unknown
 from auditor.collectors.pictures import Looked, look
@@ -14,10 +15,10 @@ from auditor.photos import compare
 from auditor.services.errors import BadAnswer, HostRefused, ServiceError, SignInRefused
 from auditor.services.http import Answer
 from auditor.services.origins import BadOrigin, origin_of
-from auditor.services.sharepoint import People, ProfileAnswer
+from auditor.services.sharepoint import People, ProfileAnswer, no_such_file
 
-NOBODY = "photo-auditor.nobody.8f3d1c72@{domain}"
-"""An account that cannot exist: what is shown for it is the default person."""
+NOBODY = ("photo-auditor.nobody.8f3d1c72@{domain}", "photo-auditor.nobody.b61e90a4@{domain}")
+"""Accounts that cannot exist: what is shown for both is the default person."""
 SIGNALS = (
     "SPS-PictureTimestamp",
     "SPS-PicturePlaceholderState",
@@ -47,27 +48,21 @@ class SharePoint:
     _default: dict[str, Fingerprint | None] = field(default_factory=dict, init=False)
     """What each host shows for nobody; None where that could not be learned."""
 
-    async def prepare(self, users: Sequence[User]) -> None:
+    async def prepare(self, users: Iterable[User]) -> None:
         """Learn each host's default person, and whether this credential is accepted at all."""
         domain = next((user.upn.rpartition("@")[2] for user in users if "#EXT#" not in user.upn), "invalid")
-        nobody = NOBODY.format(domain=domain)
-        profile = await self.people.profile(self.root, nobody)
+        nobody = tuple(name.format(domain=domain) for name in NOBODY)
+        profile = await self.people.profile(self.root, nobody[0])
         if refusal := refused(profile):
             raise refusal
         for site in self.my_sites:
             self._default[site] = await self._learn(site, nobody)
 
-    async def _learn(self, site: str, nobody: str) -> Fingerprint | None:
-        try:
-            answer = await self.people.shown(site, nobody)
-            if answer.status != 200:
-                return None
-            seen = await look(answer.body, _no_second_reading, lambda *_: None)
-        except SignInRefused:
-            raise
-        except ServiceError:
-            return None
-        return seen.fingerprint
+    async def _learn(self, site: str, nobody: Sequence[str]) -> Fingerprint | None:
+        """What `site` shows for people who do not exist; None unless it shows the same picture for both."""
+        seen = [await _read(partial(self.people.shown, site, name), lambda *_: None) for name in nobody]
+        first, second = (one.fingerprint for one in seen)
+        return first if first is not None and second is not None and _equal(first, second) else None
 
     async def collect(self, users: Sequence[User]) -> AsyncGenerator[Observation, None]:
         """One observation a user for the picture that counts, and one for the other where there is one."""
@@ -84,8 +79,6 @@ class SharePoint:
             raise
         except ServiceError as error:
             return [unknown(user, self.workload, Way.USERPHOTO, error)]
-        if refusal := refused(profile):
-            raise refusal
         if not profile.found:
             return [observed(user, self.workload, Status.NOT_PROVISIONED, Way.USERPHOTO)]
         signals = {name: profile.properties.get(name, "") for name in SIGNALS}
@@ -97,10 +90,11 @@ class SharePoint:
                          detail=f"SharePoint refused the profile: {told}", signals=signals)
             ]  # fmt: skip
         owner = profile.properties.get("msOnline-ObjectId", "")
-        if owner and owner.lower() != user.id.lower():
+        if owner.lower() != user.id.lower():
+            told = "belongs to another or an earlier account" if owner else "does not say whose it is"
             return [
                 observed(user, self.workload, Status.UNKNOWN, Way.USERPHOTO, reason=Reason.PROFILE_OF_ANOTHER_ACCOUNT,
-                         detail="the profile under this name belongs to another or an earlier account",
+                         detail=f"the profile under this name {told}",
                          signals=signals | {"msOnline-ObjectId": owner})
             ]  # fmt: skip
         return await self._pictures(user, site, profile, signals)
@@ -112,8 +106,12 @@ class SharePoint:
         Microsoft recommends for telling where a profile lives); the full profile is there.
         """
         profile = await self.people.profile(self.root, user.upn)
+        if refusal := refused(profile):
+            raise refusal
         host = str(profile.top.get("PersonalSiteHostUrl") or "")
         if not host:
+            if profile.found and profile.status == 200 and len(self.my_sites) > 1:
+                raise BadAnswer("the profile does not say on which geo it lives", reason=Reason.GEO_UNKNOWN)
             return profile, self.my_sites[0]
         try:
             site = origin_of(host)
@@ -125,7 +123,15 @@ class SharePoint:
                 remedy=f"add {site} to sharepoint.my_sites if it is a geo of this tenant",
             )
         if site != self.my_sites[0]:
+            # What this geo refuses it refuses its own users: the others are asked on.
             profile = await self.people.profile(site, user.upn)
+            if refusal := refused(profile):
+                raise ServiceError(f"{site}: {refusal.sentence}", remedy=refusal.remedy, reason=refusal.reason)
+            if not profile.found:
+                raise BadAnswer(
+                    f"the home geo says that the profile lives on {site}, which does not have it",
+                    reason=Reason.GEO_UNKNOWN,
+                )
         return profile, site
 
     async def _pictures(
@@ -158,16 +164,16 @@ class SharePoint:
             return await self.people.shown(site, user.upn)
 
         seen = await _read(read, self.keep)
+        if seen.status is Status.ABSENT:
+            # userphoto.aspx shows the default person for a missing photo, and never a 404.
+            return Looked(Status.UNKNOWN, reason=Reason.PICTURE_NOT_READ, detail="nothing is shown (404)")
         if seen.fingerprint is None or seen.status not in {Status.PHOTO, Status.PLACEHOLDER}:
             return seen
         default = self._default.get(site)
         if default is None:
-            if seen.status is Status.PLACEHOLDER:
-                return Looked(
-                    Status.UNKNOWN, seen.fingerprint, Reason.PICTURE_NOT_READ,
-                    "it looks like the default person, and what this host shows for nobody could not be learned",
-                )  # fmt: skip
-            return seen
+            # Any picture may be the default person here: whatever was shown, nothing was learned from it.
+            detail = f"what {site} shows for people without a photo could not be learned"
+            return Looked(Status.UNKNOWN, reason=Reason.PICTURE_NOT_READ, detail=detail)
         if _equal(seen.fingerprint, default):
             status = Status.PLACEHOLDER if url else Status.ABSENT
             return Looked(status, seen.fingerprint if url else None, looks="default: the default person of this host")
@@ -186,18 +192,16 @@ class SharePoint:
 async def _read(read: Callable[[], Awaitable[Answer]], keep: Keep) -> Looked:
     try:
         answer = await read()
-        if answer.status == 404:
+        if no_such_file(answer):
             return Looked(Status.ABSENT)
         if answer.status != 200:
             raise BadAnswer(f"SharePoint answered {answer.status} instead of a picture", reason=Reason.PICTURE_NOT_READ)
-        if answer.content_type in {"text/html", "application/json"}:
-            raise BadAnswer("SharePoint answered with a page instead of a picture", reason=Reason.PICTURE_NOT_READ)
 
         async def again() -> bytes | None:
             second = await read()
             return second.body if second.status == 200 else None
 
-        return await look(answer.body, again, keep)
+        return await look(answer.body, again, keep, content_type=answer.content_type)
     except SignInRefused:
         raise
     except ServiceError as error:
@@ -210,10 +214,6 @@ def _equal(a: Fingerprint, b: Fingerprint) -> bool:
     # A portrait is nowhere near the default person: the hash keeps the dear comparison from every user.
     near = (int(a.phash, 16) ^ int(b.phash, 16)).bit_count() <= 12
     return near and compare(a, b).decision is Decision.SAME
-
-
-async def _no_second_reading() -> bytes | None:
-    return None
 
 
 def refused(profile: ProfileAnswer) -> WorkloadRefused | None:

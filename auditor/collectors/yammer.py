@@ -10,7 +10,7 @@ from auditor.collectors.contract import Keep, Permission, observed, unknown
 from auditor.collectors.pictures import Looked, look
 from auditor.model import Fingerprint, Observation, Reason, Status, User, Way, Workload
 from auditor.services.errors import BadAnswer, ServiceError, SignInRefused
-from auditor.services.yammer import PAGE, Engage, EngageUser
+from auditor.services.yammer import Engage, EngageUser
 
 FEW = 25
 """Up to so many users are asked for one by one; more are found by reading the whole list."""
@@ -52,7 +52,10 @@ class Yammer:
     requests_per_user = 1.1
 
     async def page(self, number: int) -> tuple[list[Found], bool]:
-        """One page of the list, its pictures read while their signed addresses live; and whether it is the last."""
+        """One page of the list, its pictures read while their signed addresses live; and whether it is the last.
+
+        Only an empty page is: a page may be short because the list moved while it was read.
+        """
         listed = await self.engage.page(number)
         gate = asyncio.Semaphore(self.concurrency)
 
@@ -60,16 +63,21 @@ class Yammer:
             async with gate:
                 return await self._found(user)
 
-        return list(await asyncio.gather(*(one(user) for user in listed))), len(listed) < PAGE
+        return list(await asyncio.gather(*(one(user) for user in listed))), not listed
 
     async def by_email(self, users: Sequence[User]) -> AsyncIterator[Observation]:
-        """A few users, each asked for by its addresses in turn: mail, UPN, then the others."""
+        """A few users, each asked for by its addresses in turn: mail, UPN, then the others.
+
+        First one page of the list, which cannot be empty: a 404 of a host that is no Viva Engage says nothing.
+        """
+        if not await self.engage.page(1):
+            raise BadAnswer("Viva Engage lists nobody at all", reason=Reason.LIST_INCOMPLETE)
         for user in users:
             try:
                 candidates: dict[str, Found] = {}
                 for address in addresses_of(user):
                     for account in await self.engage.by_email(address):
-                        if account.id not in candidates and address in account.addresses:
+                        if account.id not in candidates:
                             candidates[account.id] = await self._found(account)
                     if candidates:
                         break
@@ -102,9 +110,7 @@ class Yammer:
 
         async def read() -> bytes | None:
             answer = await self.engage.picture(user.picture_url)
-            if answer.status != 200 or answer.content_type == "text/html":
-                return None
-            return answer.body
+            return answer.body if answer.status == 200 and answer.content_type != "text/html" else None
 
         try:
             first = await read()

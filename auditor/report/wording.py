@@ -89,6 +89,7 @@ EXCLUDED: dict[str, tuple[str, str]] = {
     "rooms": ("room or equipment mailbox", "room and equipment mailboxes"),
     "disabled": ("disabled account", "disabled accounts"),
     "unlicensed": ("unlicensed account", "unlicensed accounts"),
+    "without id or user principal name": ("account without a name", "accounts without a name"),
     "excluded groups": ("member of an excluded group", "members of excluded groups"),
 }
 
@@ -137,6 +138,16 @@ TROUBLES: dict[str, Trouble] = {
         "This tenant has no Viva Engage, or it is switched off.",
         "Nothing to mend. Leave the workload out of the settings.",
     ),
+    Reason.GEO_UNKNOWN: Trouble(
+        "Geo not known",
+        "SharePoint’s geos disagree about where this user’s profile lives, or do not say.",
+        "Audit again; while a profile is being moved between geos this is expected.",
+    ),
+    Reason.UNKNOWN_ADDRESS: Trouble(
+        "Address unknown to Exchange",
+        "Exchange answered 500 without a word, as it is documented to do for an address that it does not know.",
+        "Check the user’s primary mail address.",
+    ),
     Reason.HOST_NOT_ALLOWED: Trouble(
         "Host not allowed",
         "The picture lies on a host that the settings do not allow for this workload.",
@@ -145,7 +156,7 @@ TROUBLES: dict[str, Trouble] = {
     Reason.LIST_INCOMPLETE: Trouble(
         "List not read to its end",
         "The service’s list of users broke off, so that who was not seen may still be there.",
-        "Resume the run.",
+        "Audit again.",
     ),
     Reason.PICTURE_NOT_READ: Trouble(
         "Picture not read",
@@ -165,17 +176,17 @@ TROUBLES: dict[str, Trouble] = {
     Reason.THROTTLED: Trouble(
         "Throttled",
         "The service kept asking for patience until the run’s patience ended.",
-        "Resume the run at a quieter hour.",
+        "Audit again at a quieter hour.",
     ),
     Reason.UNREACHABLE: Trouble(
         "Unreachable",
         "No connection to the service.",
-        "Check network, proxy and certificate authority; then resume the run.",
+        "Check network, proxy and certificate authority; then audit again.",
     ),
     Reason.SERVER_ERROR: Trouble(
         "Server error",
         "The service failed, again and again.",
-        "Resume the run later.",
+        "Audit again later.",
     ),
     Reason.UNEXPECTED_ANSWER: Trouble(
         "Unexpected answer",

@@ -6,8 +6,11 @@ whatever the manifest names is complete, whatever it does not name may be made a
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -50,6 +53,14 @@ class RunFolder:
     def _save(self) -> None:
         text = json.dumps(self.manifest, ensure_ascii=False, indent=1, sort_keys=True)
         write_bytes(self.path / MANIFEST, text.encode())
+
+    def discard(self) -> None:
+        """Take back a run in which nothing was collected yet, and the folder if it is empty then."""
+        self.close()
+        for name in (MANIFEST, LOCK):
+            (self.path / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.path.rmdir()
 
     def close(self) -> None:
         """Let the folder go."""
@@ -216,9 +227,13 @@ def create(path: Path, manifest: dict[str, Any]) -> RunFolder:
             raise RunError(
                 f"The folder {path} is not empty and holds no run ({strangers[0]}). Name another with --run."
             )
+        if os.name == "posix":
+            path.chmod(0o700)
         run = RunFolder(path, manifest, lock)
         run._save()
     except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise
         raise RunError(f"The run folder {path} cannot be written: {error.strerror}.") from None
     return run
 

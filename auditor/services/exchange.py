@@ -17,23 +17,41 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from auditor.services.errors import Throttled
-from auditor.services.http import ATTEMPTS, LONGEST_WAIT, MAX_PICTURE, Answer, Api
+from auditor.services.http import ATTEMPTS, MAX_PICTURE, Answer, Api
 
 SIZE = "HR648x648"
 """The largest; where it is not stored the largest smaller one comes."""
 PATH = "/EWS/Exchange.asmx"
 BUSY = frozenset(
-    {"ErrorServerBusy", "ErrorExceededConnectionCount", "ErrorTimeoutExpired", "ErrorInternalServerTransientError"}
+    {
+        "ErrorServerBusy",
+        "ErrorInternalServerError",
+        "ErrorInternalServerTransientError",
+        "ErrorExceededConnectionCount",
+        "ErrorTimeoutExpired",
+    }
 )
+"""Codes under which Exchange throttles, also inside a 200 (ews-throttling-in-exchange)."""
+DEFAULT_BACK_OFF = 5.0
 _SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 _MESSAGES = "{http://schemas.microsoft.com/exchange/services/2006/messages}"
 _ENVELOPE = """<?xml version="1.0" encoding="utf-8"?>
 <soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"
  xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types"
  xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages">
-<soap:Header><t:RequestServerVersion Version="Exchange2013"/></soap:Header>
-<soap:Body><m:GetUserPhoto><m:Email>{email}</m:Email><m:SizeRequested>{size}</m:SizeRequested></m:GetUserPhoto>
+<soap:Header><t:RequestServerVersion Version="Exchange2013"/>{impersonation}</soap:Header>
+<soap:Body><m:GetUserPhoto><m:Email>{address}</m:Email><m:SizeRequested>{size}</m:SizeRequested></m:GetUserPhoto>
 </soap:Body></soap:Envelope>"""
+
+_IMPERSONATION = (
+    "<t:ExchangeImpersonation><t:ConnectingSID><t:SmtpAddress>{address}</t:SmtpAddress></t:ConnectingSID>"
+    "</t:ExchangeImpersonation>"
+)
+"""An app-only token must name the mailbox it speaks for (how-to-authenticate-an-ews-application-by-using-oauth)."""
+_SOAP_HEADERS = {
+    "Content-Type": "text/xml; charset=utf-8",
+    "SOAPAction": '"http://schemas.microsoft.com/exchange/services/2006/messages/GetUserPhoto"',
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +64,11 @@ class EwsAnswer:
     etag: str
     diagnostics: str
     """The header `x-ms-diagnostics`: why a token is refused."""
-    changed: bool = True
-    """False where Exchange says that nothing has changed since the ETag it was asked with; we send none."""
+    no_photo: bool = False
+    """Exchange says, in SOAP and in full, that there is no picture (success, HasChanged true, no PictureData)."""
     back_off: float | None = None
     """Seconds that a busy Exchange asks us to wait, told in the body."""
+    content_type: str = ""
 
 
 @dataclass
@@ -68,8 +87,18 @@ class Ews:
             answer = await self._ask(email)
             if answer.code not in BUSY:
                 return answer
-            await self.api.sleep(min(answer.back_off if answer.back_off is not None else 5.0, LONGEST_WAIT))
+            # Everyone waits: the budget that is spent belongs to the app.
+            self.api.hold(answer.back_off if answer.back_off is not None else DEFAULT_BACK_OFF)
         raise Throttled(f"{self.api.origin} stayed busy ({answer.code})")
+
+    async def answers(self) -> bool:
+        """Whether Exchange Web Services are what answers at this origin: a size that does not exist is refused in SOAP.
+
+        Without that, a 404 might come from anything.
+        """
+        content = _ENVELOPE.format(impersonation="", address="nobody@example.invalid", size="HR0x0").encode()
+        answer = await self.api.post(PATH, content, headers=_SOAP_HEADERS)
+        return _parse(answer.body) is not None and bool(_code(_parse(answer.body)))
 
     async def _ask(self, email: str) -> EwsAnswer:
         # The anchor sends the request to the server that holds the mailbox (as exchangelib does).
@@ -78,12 +107,16 @@ class Ews:
             query = urlencode({"email": email, "size": SIZE})
             answer = await self.api.get(f"{PATH}/s/GetUserPhoto?{query}", headers=headers, max_bytes=MAX_PICTURE)
             return _rest(answer)
-        headers |= {
-            "Content-Type": "text/xml; charset=utf-8",
-            "SOAPAction": '"http://schemas.microsoft.com/exchange/services/2006/messages/GetUserPhoto"',
-        }
-        content = _ENVELOPE.format(email=escape(email), size=SIZE).encode()
-        return _soap(await self.api.post(PATH, content, headers=headers, max_bytes=2 * MAX_PICTURE))
+        impersonation = _IMPERSONATION.format(address=escape(email))
+        content = _ENVELOPE.format(impersonation=impersonation, address=escape(email), size=SIZE).encode()
+        return _soap(await self.api.post(PATH, content, headers=headers | _SOAP_HEADERS, max_bytes=2 * MAX_PICTURE))
+
+
+def ews_is_final(answer: Answer) -> bool:
+    """Which 500 is an answer: a SOAP fault, or nothing at all, as SOAP is documented to say of an unknown address."""
+    if answer.status != 500 or "/s/getuserphoto" in answer.url.lower():
+        return False
+    return not answer.body.strip() or _parse(answer.body) is not None
 
 
 def _rest(answer: Answer) -> EwsAnswer:
@@ -92,20 +125,24 @@ def _rest(answer: Answer) -> EwsAnswer:
         # A 200 may still be an error told in XML: never take that for a picture.
         root = _parse(answer.body)
     picture = answer.body if answer.status == 200 and root is None else b""
-    return EwsAnswer(answer.status, picture, _code(root), _etag(answer), diagnostics, back_off=_back_off(root))
+    return EwsAnswer(
+        answer.status, picture, _code(root), _etag(answer), diagnostics,
+        back_off=_back_off(root), content_type=answer.content_type,
+    )  # fmt: skip
 
 
 def _soap(answer: Answer) -> EwsAnswer:
     diagnostics, root = answer.headers.get("x-ms-diagnostics", ""), _parse(answer.body)
-    picture, code, changed = b"", _code(root), True
+    picture, code, no_photo = b"", _code(root), False
     response = root.find(f".//{_MESSAGES}GetUserPhotoResponse") if root is not None else None
     if response is not None:
-        changed = response.findtext(f"{_MESSAGES}HasChanged", "").strip() != "false"
+        changed = response.findtext(f"{_MESSAGES}HasChanged", "").strip() in {"true", "1"}
         try:
             picture = base64.b64decode("".join(response.findtext(f"{_MESSAGES}PictureData", "").split()), validate=True)
+            no_photo = changed and not picture and code == "NoError" and response.get("ResponseClass") == "Success"
         except (binascii.Error, ValueError):
             code = "PictureDataNotBase64"
-    return EwsAnswer(answer.status, picture, code, _etag(answer), diagnostics, changed, _back_off(root))
+    return EwsAnswer(answer.status, picture, code, _etag(answer), diagnostics, no_photo, _back_off(root))
 
 
 def _code(root: Element | None) -> str:

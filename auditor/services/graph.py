@@ -98,8 +98,10 @@ class Graph:
                 raise Unfinished(sentence)
             yield [entry for entry in page["value"] if isinstance(entry, dict)]
             following = page.get("@odata.nextLink")
-            if not isinstance(following, str) or not following:
+            if following is None:
                 return
+            if not isinstance(following, str) or not following:
+                raise Unfinished("Graph's list names a next page that is no link")
             if following in seen:
                 raise Unfinished("Graph's list leads back to a page it has already given")
             seen.add(following)

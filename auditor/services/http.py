@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import httpx
 
@@ -36,6 +36,7 @@ LONGEST_WAIT = 300.0
 BACKOFF_BASE, BACKOFF_CAP = 0.5, 20.0
 RETRIED = frozenset({429, 500, 502, 503, 504})
 
+C = TypeVar("C", httpx.Client, httpx.AsyncClient)
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -114,13 +115,14 @@ class Api:
         max_bytes: int = MAX_TEXT,
     ) -> Answer:
         """Send until an answer comes that another try would not change."""
-        absolute = resolve(self.origin + "/", url)
+        absolute = _resolved(self.origin + "/", url)
         if _origin(absolute) != self.origin:
             raise HostRefused(f"a request for {self.origin} was to be sent elsewhere")
         token: str | None = None
         refreshed = False
-        for attempt in range(ATTEMPTS):
-            last = attempt == ATTEMPTS - 1
+        attempt = 0
+        while True:
+            last = attempt >= ATTEMPTS - 1
             if self.tokens is not None:
                 token = token or await self.tokens.token(self.audience)
             try:
@@ -132,6 +134,7 @@ class Api:
                     raise
                 self.counts.retried += 1
                 await self.sleep(self._backoff(attempt))
+                attempt += 1
                 continue
             if answer.status == 401 and self.tokens is not None and token is not None and not refreshed:
                 # A token can end in the middle of a run; one fresh one is asked for, then the answer stands.
@@ -143,7 +146,11 @@ class Api:
             if answer.status not in RETRIED or self.is_final(answer):
                 return answer
             await self._pause(answer, attempt, last=last)
-        raise AssertionError("the last attempt returns or raises")
+            attempt += 1
+
+    def hold(self, seconds: float) -> None:
+        """Nobody asks this origin anything for so long: a service may say that it is busy in a body, too."""
+        self._not_before = max(self._not_before, self.clock() + min(seconds, LONGEST_WAIT))
 
     def _backoff(self, attempt: int) -> float:
         return random.uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2**attempt))  # noqa: S311  full jitter, not a secret
@@ -161,12 +168,12 @@ class Api:
                 raise Throttled(f"{self.origin} asked us to slow down ({answer.status}) and did not let us on")
             raise ServerFault(f"{self.origin} failed every time ({answer.status})")
         self.counts.retried += 1
-        delay = max(wait if wait is not None else 0.0, self._backoff(attempt))
         if throttled:
-            # The quota belongs to the app: everyone who talks to this origin waits.
-            self._not_before = max(self._not_before, self.clock() + delay)
+            # The quota belongs to the app: everyone who talks to this origin waits. Where the service does not
+            # say how long, no jitter may shorten the wait to nothing: windows of 10 seconds are common.
+            self.hold(wait + self._backoff(0) if wait is not None else 1.5 * 2**attempt + self._backoff(attempt))
         else:
-            await self.sleep(delay)
+            await self.sleep(max(wait if wait is not None else 0.0, self._backoff(attempt)))
 
     async def _once(
         self,
@@ -199,6 +206,8 @@ class Api:
             raise BadAnswer(f"{self.origin} sent a body that cannot be decompressed") from None
         except httpx.HTTPError as error:
             raise Unreachable(_why(self.origin, error)) from None
+        except httpx.InvalidURL:
+            raise HostRefused(f"the answer holds a link into {self.origin} that no client can ask") from None
         except ssl.SSLError:
             raise Unreachable(f"{self.origin} broke the TLS connection") from None
 
@@ -231,7 +240,7 @@ class Web:
                 return answer
             if not (location := answer.headers.get("location")):
                 raise BadAnswer(f"{_origin(url)} redirected to nowhere")
-            url = resolve(url, location)
+            url = _resolved(url, location)
         raise BadAnswer(f"{_origin(url)} redirected more than {hops} times")
 
 
@@ -240,23 +249,41 @@ def new_client(context: ssl.SSLContext, *, connections: int = 8) -> httpx.AsyncC
 
     Eight connections: httpx's pool spends CPU per request in proportion to its size.
     """
-    return httpx.AsyncClient(
-        verify=context,
-        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-        timeout=httpx.Timeout(30.0, pool=DEADLINE),
-        mounts=_no_proxy_for_loopback(),
-        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+    return _proxied(
+        lambda: httpx.AsyncClient(
+            verify=context,
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            timeout=httpx.Timeout(30.0, pool=DEADLINE),
+            mounts=_no_proxy_for_loopback(),
+            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+        )
     )
 
 
 def new_sync_client(context: ssl.SSLContext) -> httpx.Client:
     """The same for msal, which is synchronous."""
-    return httpx.Client(
-        verify=context,
-        timeout=httpx.Timeout(30.0),
-        mounts=_no_proxy_for_loopback(),
-        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+    return _proxied(
+        lambda: httpx.Client(
+            verify=context,
+            timeout=httpx.Timeout(30.0),
+            mounts=_no_proxy_for_loopback(),
+            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+        )
     )
+
+
+class BadProxy(Exception):
+    """The proxy that the environment names cannot be used."""
+
+
+def _proxied(make: Callable[[], C]) -> C:
+    try:
+        return make()
+    except (ValueError, ImportError, httpx.InvalidURL):
+        raise BadProxy(
+            "The proxy named in the environment (HTTPS_PROXY, ALL_PROXY) cannot be used: give it as"
+            " http://host:port, or unset it."
+        ) from None
 
 
 def _no_proxy_for_loopback() -> dict[str, None]:
@@ -280,6 +307,13 @@ def retry_after(value: str | None, *, now: float | None = None) -> float | None:
             return None
         seconds = moment.timestamp() - (time.time() if now is None else now)
     return max(0.0, seconds) if seconds == seconds and abs(seconds) != float("inf") else None
+
+
+def _resolved(base: str, location: str) -> str:
+    try:
+        return resolve(base, location)
+    except BadOrigin as error:
+        raise HostRefused(f"the answer holds a link that is not followed: {error}") from None
 
 
 def _origin(url: str) -> str:

@@ -39,8 +39,14 @@ def origin_of(url: str) -> str:
 
 
 def resolve(base: str, location: str) -> str:
-    """The absolute URL that `location` (a Location header, a link) means when read at `base`."""
-    return urljoin(base, location.strip())
+    """The absolute URL that `location` (a Location header, a link) means when read at `base`.
+
+    Raises `BadOrigin` where it means nothing.
+    """
+    try:
+        return urljoin(base, location.strip())
+    except ValueError:
+        raise BadOrigin("the URL cannot be parsed") from None
 
 
 def is_loopback(origin: str) -> bool:

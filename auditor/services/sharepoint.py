@@ -56,20 +56,32 @@ class People:
         """The file behind a profile's `PictureURL`, in its largest form.
 
         `PictureURL` names the M thumbnail and the L one lies beside it; the folder's name is localised,
-        so the path is taken from the property and never built. The bytes come from GetFileByServerRelativeUrl
-        on the same host: the way that takes an app-only token.
+        so the path is taken from the property and never built. The bytes come from GetFileByServerRelativePath
+        (the form that takes `%` and `#` in names) on the same host: the way that takes an app-only token.
         """
         api = self.web.api_for(picture_url)
-        path = unquote(urlsplit(picture_url).path)
+        path = unquote(urlsplit(picture_url.replace("#", "%23")).path)
         if not path.startswith("/") or ("'" in path and "''" in path):
             raise BadAnswer("the profile's PictureURL holds no usable path")
         answer = await self._file(api.origin, _large(path))
-        return answer if answer.status != 404 or _large(path) == path else await self._file(api.origin, path)
+        return answer if not no_such_file(answer) or _large(path) == path else await self._file(api.origin, path)
 
     async def _file(self, origin: str, path: str) -> Answer:
         literal = quote("'" + path.replace("'", "''") + "'", safe="'")
-        url = f"{origin}/_api/web/GetFileByServerRelativeUrl({literal})/$value"
+        url = f"{origin}/_api/web/GetFileByServerRelativePath(decodedurl={literal})/$value"
         return await self.web.api_for(url).get(url, max_bytes=MAX_PICTURE)
+
+
+def no_such_file(answer: Answer) -> bool:
+    """Whether a 404 is SharePoint's own word that the file is not there, and not just any 404."""
+    return answer.status == 404 and "FileNotFound" in _code(_object(answer.body))
+
+
+def _code(body: Mapping[str, Any]) -> str:
+    for key in ("error", "odata.error"):
+        if isinstance(body.get(key), dict):
+            return str(body[key].get("code") or "")
+    return ""
 
 
 def _large(path: str) -> str:

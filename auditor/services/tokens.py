@@ -7,6 +7,8 @@ function as ours (same trust, same time limits).
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import re
 import sys
 import time
@@ -27,11 +29,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from auditor.model import Reason
-from auditor.services.errors import SignInRefused, Unreachable
+from auditor.services.errors import ServerFault, SignInRefused, Throttled, Unreachable
 
 EXPIRES_SOON = 300.0
 """Seconds before its end at which a token is no longer used."""
 
+
+logging.getLogger("msal").addHandler(logging.NullHandler())
 
 YOUNG = 60.0
 """Seconds during which a refused token is not replaced."""
@@ -69,7 +73,7 @@ class _ForMsal:
 
     def get(self, url: str, **given: Any) -> httpx.Response:
         """As requests has it."""
-        return self.client.get(url, params=given.get("params"), headers=given.get("headers"))
+        return _json_object(self.client.get(url, params=given.get("params"), headers=given.get("headers")))
 
     def post(self, url: str, **given: Any) -> httpx.Response:
         """As requests has it: it sends bytes in a form as they are, where httpx would send their repr."""
@@ -77,10 +81,29 @@ class _ForMsal:
             name: value.decode() if isinstance(value, bytes) else value
             for name, value in (given.get("data") or {}).items()
         }
-        return self.client.post(url, params=given.get("params"), data=data, headers=given.get("headers"))
+        answer = self.client.post(url, params=given.get("params"), data=data, headers=given.get("headers"))
+        return _json_object(answer)
 
     def close(self) -> None:
         """The client belongs to whoever made it."""
+
+
+def _json_object(answer: httpx.Response) -> httpx.Response:
+    # msal logs an answer that it cannot parse, whole: a broken token answer would put the token into the log.
+    if answer.status_code == 429:
+        raise Throttled("the sign-in service asked us to slow down", remedy="try again later")
+    if answer.status_code >= 500:
+        raise ServerFault(f"the sign-in service failed ({answer.status_code})", remedy="try again later")
+    try:
+        parsed = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        parsed = None
+    if isinstance(parsed, dict):
+        return answer
+    raise Unreachable(
+        f"the sign-in service answered {answer.status_code} with something that is no JSON object",
+        remedy="check sign_in.authority, and whether a proxy stands in between",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +130,6 @@ class MsalTokens:
     who: str
     """How the messages call the app: 'the app 1234…'."""
     clock: Callable[[], float] = time.monotonic
-    scope_of: Callable[[str], str] = lambda audience: audience.rstrip("/") + "/.default"
     _held: dict[str, _Held] = field(default_factory=dict)
     _refused: dict[str, SignInRefused] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
@@ -121,7 +143,7 @@ class MsalTokens:
             if held is not None and held.usable(self.clock(), instead_of):
                 return held.token
             try:
-                answer = await asyncio.to_thread(self.acquire, [self.scope_of(audience)], held is not None)
+                answer = await asyncio.to_thread(self.acquire, [audience.rstrip("/") + "/.default"], held is not None)
             except httpx.HTTPError as error:
                 raise Unreachable(
                     f"the sign-in service could not be reached ({type(error).__name__})",
@@ -195,7 +217,6 @@ def delegated_tokens(
     method: str,
     cache_file: Path,
     tell: Callable[[str], None],
-    scope_of: Callable[[str], str] | None = None,
 ) -> MsalTokens:
     """Tokens of a person who signs in with a browser or, on a terminal, with a device code.
 
@@ -237,10 +258,7 @@ def delegated_tokens(
         tell("A browser window opens: sign in there to let photo-auditor read Viva Engage.")
         return dict(app[0].acquire_token_interactive(scopes))
 
-    tokens = MsalTokens(acquire, who=f"the app {client_id}")
-    if scope_of is not None:
-        tokens.scope_of = scope_of
-    return tokens
+    return MsalTokens(acquire, who=f"the app {client_id}")
 
 
 def read_certificate(file: Path, password: str | None) -> dict[str, str]:

@@ -15,7 +15,6 @@ from urllib.parse import quote, urlsplit
 from auditor.services.errors import BadAnswer, SignInRefused
 from auditor.services.http import Answer, Web
 
-PAGE = 50
 SIDE = 648
 
 
@@ -46,7 +45,7 @@ class Engage:
     origin: str
 
     async def page(self, number: int) -> list[EngageUser]:
-        """Page `number` (from 1) of all users; a page of fewer than 50 is the last."""
+        """Page `number` (from 1) of all users, 50 a page; an empty page is the end."""
         answer = await self._get(f"/api/v1/users.json?page={number}")
         if answer.status != 200:
             raise BadAnswer(f"Viva Engage answered {answer.status} to page {number} of its users")
@@ -59,7 +58,11 @@ class Engage:
             return []
         if answer.status != 200:
             raise BadAnswer(f"Viva Engage answered {answer.status} when asked for one address")
-        return [parse(entry) for entry in _array(answer.body)]
+        found = [parse(entry) for entry in _array(answer.body)]
+        if not any(email.lower() in one.addresses for one in found):
+            # Nobody by that address is a 404; a 200 that names nobody or somebody else is no answer.
+            raise BadAnswer("Viva Engage answered for one address with accounts that do not have it")
+        return found
 
     async def picture(self, url: str) -> Answer:
         """A picture from the CDN, which never receives the token."""

@@ -51,10 +51,10 @@ NOT_SERVED = ("$skip", "$search", "$orderby", "$expand")
 CREATED = "2021-03-01T08:00:00Z"
 
 
-def _plan(service: str, plan_id: str) -> dict[str, str]:
+def _plan(service: str, plan_id: str, status: str = "Enabled") -> dict[str, str]:
     return {
         "assignedDateTime": CREATED,
-        "capabilityStatus": "Enabled",
+        "capabilityStatus": status,
         "service": service,
         "servicePlanId": plan_id,
     }
@@ -82,7 +82,10 @@ PROPERTIES: Mapping[str, Callable[[Account], Any]] = {
     "id": lambda account: account.id,
     "accountEnabled": lambda account: account.enabled,
     "assignedLicenses": lambda account: [{"disabledPlans": [], "skuId": sku} for sku in account.skus],
-    "assignedPlans": lambda account: [_plan(*plan) for plan in account.plans],
+    "assignedPlans": lambda account: [
+        *(_plan(*plan) for plan in account.plans),
+        *(_plan(*plan, status="Deleted") for plan in account.removed_plans),
+    ],
     "companyName": lambda _account: None,
     "createdDateTime": lambda _account: CREATED,
     "creationType": lambda account: "Invitation" if account.user_type == "Guest" else None,

@@ -59,6 +59,7 @@ _SHAREPOINT: Plan = ("SharePoint", "5dbe027f-2339-4123-9542-606e4d348a72")
 _SHAREPOINT_STANDARD: Plan = ("SharePoint", "c7699d2e-19aa-44de-8edf-1736da088ca1")
 _SHAREPOINT_DESKLESS: Plan = ("SharePoint", "902b47e5-dcb2-4fdc-858b-c63a90a2bdb9")
 _YAMMER: Plan = ("YammerEnterprise", "7547a3fe-08ee-4ccb-b430-5077c5041653")
+_EXCHANGE_FOUNDATION: Plan = ("exchange", "113feb6c-3fe4-4440-bddc-54d774bf0318")
 _PLANS: dict[str, tuple[Plan, ...]] = {
     M365_E3: (_EXCHANGE_ENTERPRISE, _SHAREPOINT, _YAMMER),
     O365_E3: (_EXCHANGE_ENTERPRISE, _SHAREPOINT, _YAMMER),
@@ -361,7 +362,8 @@ def _licences(rng: random.Random, who: Who) -> tuple[tuple[str, ...], tuple[Plan
             skus = (sku, M365_F3) if rng.random() < 0.02 else (sku,)
             return skus, tuple(dict.fromkeys(plan for each in skus for plan in _PLANS[each])), ()
         case Who.NO_EXCHANGE:
-            return (M365_E3,), (_SHAREPOINT, _YAMMER), (_EXCHANGE_ENTERPRISE,)
+            # The foundation plan belongs to the service `exchange` too, and comes without a mailbox.
+            return (M365_E3,), (_EXCHANGE_FOUNDATION, _SHAREPOINT, _YAMMER), (_EXCHANGE_ENTERPRISE,)
         case Who.FRONTLINE:
             sku = M365_F3 if rng.random() < 0.6 else M365_F1
             return (sku,), _PLANS[sku], ()

@@ -23,8 +23,8 @@ from auditor.collectors.sharepoint import SharePoint
 from auditor.collectors.yammer import Yammer
 from auditor.directory import parse as parse_user
 from auditor.model import Observation, User
-from auditor.services.errors import SignInRefused, Throttled
-from auditor.services.exchange import Ews
+from auditor.services.errors import BadAnswer, ServiceError, SignInRefused, Throttled
+from auditor.services.exchange import Ews, ews_is_final
 from auditor.services.graph import Graph
 from auditor.services.http import Api, Web, new_client
 from auditor.services.sharepoint import People
@@ -148,6 +148,79 @@ def test_a_photo_that_is_described_and_not_there_is_unknown_and_never_absent(sta
     assert (found.status, found.reason) == ("unknown", "picture_not_read")
 
 
+@pytest.mark.parametrize(
+    ("reply", "status", "reason"),
+    [
+        ((200, {"Content-Type": "text/html"}, b"<html>sign in</html>"), "unknown", "picture_not_read"),
+        ((200, {"Content-Type": "application/json"}, b"{}"), "unknown", "picture_not_read"),
+        ((200, {"Content-Type": "image/jpeg"}, b""), "unknown", "picture_not_read"),
+        ((200, {"Content-Type": "image/jpeg"}, b"%PDF-1.7 no image"), "unreadable", ""),
+    ],
+)
+def test_a_page_in_a_pictures_place_is_no_answer_about_the_picture(
+    start: Any, ca_bundle: Path, reply: Reply, status: str, reason: str
+) -> None:
+    server = start()
+    server.answers(
+        lambda path, sent, number: reply if path.endswith("$value") else (200, JSON, wire("graph/photo-metadata.json"))
+    )
+    (found,) = observe(ca_bundle, server, entra)
+    assert (found.status, found.reason) == (status, reason)
+
+
+def test_a_picture_under_a_wrong_content_type_is_still_a_picture(start: Any, ca_bundle: Path) -> None:
+    server, data = start(), portrait()
+    server.answers(
+        lambda path, sent, number: (
+            (200, {"Content-Type": "text/plain"}, data)
+            if path.endswith("$value")
+            else (200, JSON, wire("graph/photo-metadata.json"))
+        )
+    )
+    (found,) = observe(ca_bundle, server, entra)
+    assert found.status == "photo"
+
+
+def test_bytes_that_change_between_two_readings_are_unknown(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    server.answers(
+        lambda path, sent, number: (
+            (200, {"Content-Type": "image/jpeg"}, b"reading %d" % number)
+            if path.endswith("$value")
+            else (200, JSON, wire("graph/photo-metadata.json"))
+        )
+    )
+    (found,) = observe(ca_bundle, server, entra)
+    assert (found.status, found.reason) == ("unknown", "unstable_bytes")
+
+
+def test_an_empty_media_etag_says_no_photo_with_or_without_its_quotes(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    body = json.loads(wire("graph/photo-metadata.json")) | {"@odata.mediaEtag": '""'}
+    server.answers(lambda path, sent, number: (200, JSON, json.dumps(body).encode()))
+    (found,) = observe(ca_bundle, server, entra)
+    assert found.status == "absent"
+
+
+@pytest.mark.parametrize("link", ["", 5, "https://127.0.0.1:9/v1.0/users", "http://x/", "https://[bad"])
+def test_a_list_whose_next_link_is_none_of_ours_is_never_taken_for_complete(
+    start: Any, ca_bundle: Path, link: object
+) -> None:
+    server = start()
+    server.answers(lambda path, sent, number: (200, JSON, json.dumps({"value": [], "@odata.nextLink": link}).encode()))
+
+    async def work() -> None:
+        client = new_client(tls_context(ca_bundle))
+        try:
+            async for _ in Graph(Api(server.origin, client)).pages("/users"):
+                pass
+        finally:
+            await client.aclose()
+
+    with pytest.raises(ServiceError):
+        asyncio.run(work())
+
+
 def batch_of(items: list[dict[str, Any]]) -> Reply:
     return 200, JSON, json.dumps({"responses": items}).encode()
 
@@ -199,10 +272,24 @@ def test_a_damaged_batch_is_read_singly(start: Any, ca_bundle: Path, damaged: Re
 
 def exchange(protocol: str) -> Callable[[Api], Exchange]:
     def make(api: Api) -> Exchange:
-        api.is_final = lambda answer: answer.status == 500
+        api.is_final = ews_is_final
         return Exchange(Ews(api, protocol), lambda *_: None)
 
     return make
+
+
+def asks_for_no_size(path: str, sent: dict[str, str], body: bytes) -> bool:
+    """Whether this is the question by which Exchange shows that it is Exchange."""
+    return b"HR0x0" in body
+
+
+def exchange_that(server: Server, reply: Reply) -> None:
+    """Exchange Web Services that answer `reply` to every photo, and a fault to a size that does not exist."""
+    server.answers(
+        lambda path, sent, number: (
+            (500, XML, wire("exchange/schema-fault.xml")) if asks_for_no_size(path, sent, server.bodies[-1]) else reply
+        )
+    )
 
 
 XML = {"Content-Type": "text/xml; charset=utf-8"}
@@ -213,7 +300,7 @@ XML = {"Content-Type": "text/xml; charset=utf-8"}
     [
         ("rest", (404, {}, b""), "absent", ""),
         ("rest", (403, {}, b""), "unknown", "ews_refused"),
-        ("rest", (500, {}, b""), "unknown", "HTTP 500"),
+        ("rest", (500, {}, b""), "unknown", "server_error"),
         ("rest", (200, XML, wire("exchange/invalid-licence.xml")), "unknown", "ErrorInvalidLicense"),
         ("rest", (200, XML, wire("exchange/server-busy.xml")), "unknown", "throttled"),
         ("soap", (404, {}, b""), "absent", ""),
@@ -224,7 +311,17 @@ XML = {"Content-Type": "text/xml; charset=utf-8"}
         ("soap", (500, XML, wire("exchange/schema-fault.xml")), "unknown", "ErrorSchemaValidation"),
         ("soap", (500, XML, wire("exchange/server-busy.xml")), "unknown", "throttled"),
         ("soap", (200, XML, wire("exchange/server-busy.xml")), "unknown", "throttled"),
-        ("soap", (500, {}, b""), "unknown", "HTTP 500"),
+        ("soap", (500, {}, b""), "unknown", "unknown_address"),
+        ("rest", (200, {"Content-Type": "text/html"}, b"<html>sign in</html>"), "unknown", "picture_not_read"),
+        ("rest", (200, {"Content-Type": "image/jpeg"}, b""), "unknown", "HTTP 200"),
+        ("rest", (200, {"Content-Type": "image/jpeg"}, b"no image"), "unreadable", ""),
+        ("soap", (200, XML, wire("exchange/no-photo.xml").replace(b"true", b"0")), "unknown", "NoError"),
+        (
+            "soap",
+            (200, XML, wire("exchange/no-photo.xml").replace(b"GetUserPhotoR", b"GetFolderR")),
+            "unknown",
+            "NoError",
+        ),
         ("soap", (403, {}, b""), "unknown", "ews_refused"),
         ("soap", (200, XML, b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"), "unknown", "HTTP 200"),
         ("soap", (200, {"Content-Type": "text/html"}, b"<html>"), "unknown", "HTTP 200"),
@@ -234,14 +331,44 @@ def test_what_exchange_says_of_a_photo(
     start: Any, ca_bundle: Path, protocol: str, reply: Reply, status: str, reason: str
 ) -> None:
     server = start()
-    server.answers(lambda path, sent, number: reply)
+    exchange_that(server, reply)
     (found,) = observe(ca_bundle, server, exchange(protocol))
     assert (found.status, found.reason) == (status, reason)
 
 
+@pytest.mark.parametrize("protocol", ["rest", "soap"])
+def test_a_404_of_what_has_not_shown_to_be_exchange_says_nothing(start: Any, ca_bundle: Path, protocol: str) -> None:
+    server = start()
+    server.answers(lambda path, sent, number: (404, {"Content-Type": "text/html"}, b"<html>not here</html>"))
+    (found,) = observe(ca_bundle, server, exchange(protocol))
+    assert (found.status, found.reason) == ("unknown", "unexpected_answer")
+
+
+def test_an_app_only_question_in_soap_names_the_mailbox_it_speaks_for(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    exchange_that(server, (404, {}, b""))
+    observe(ca_bundle, server, exchange("soap"))
+    assert b"<t:SmtpAddress>adele@contoso.com</t:SmtpAddress>" in server.bodies[0]
+
+
+def test_one_users_odd_answer_does_not_end_exchange_for_everyone(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    users = [User(f"id-{number}", f"u{number}@contoso.com", "", "", "Member", True, True, "", False, True, False)
+             for number in range(3)]  # fmt: skip
+    server.answers(
+        lambda path, sent, number: (
+            (200, XML, wire("exchange/server-busy.xml"))
+            if b"u0@contoso.com" in server.bodies[-1]
+            else (200, XML, wire("exchange/no-photo.xml"))
+        )
+    )
+    found = observe(ca_bundle, server, exchange("soap"), *users, prepare=True)
+    assert {one.user_id: str(one.status) for one in found} == {"id-0": "unknown", "id-1": "absent", "id-2": "absent"}
+
+
 def test_a_404_of_a_user_without_an_exchange_plan_means_no_mailbox(start: Any, ca_bundle: Path) -> None:
     server = start()
-    server.answers(lambda path, sent, number: (404, {}, b""))
+    exchange_that(server, (404, {}, b""))
     nobody = User(ANNA.id, ANNA.upn, "", "", "Member", True, True, "", False, exchange_plan=False, kiosk=False)
     (found,) = observe(ca_bundle, server, exchange("rest"), nobody)
     assert found.status == "not_provisioned"
@@ -350,24 +477,121 @@ def profile(name: str, origin: str, **changes: str) -> bytes:
     return json.dumps(body).encode()
 
 
-def test_the_default_person_is_learned_and_never_taken_for_a_photo(start: Any, ca_bundle: Path) -> None:
-    server, default, stored = start(), portrait(), portrait()
+def people(
+    server: Server,
+    shown: Callable[[str], Reply],
+    stored: Reply = (404, JSON, b"{}"),
+    **changes: str,
+) -> None:
+    """SharePoint that knows one profile; `shown` answers userphoto.aspx for an account name."""
 
-    def script(path: str, sent: dict[str, str], number: int, url: str = "") -> Reply:
+    def script(path: str, sent: dict[str, str], number: int) -> Reply:
         if "GetPropertiesFor" in path:
             if "nobody" in path:
                 return 200, JSON, wire("sharepoint/no-profile.json")
-            return 200, JSON, profile("person-properties.json", server.origin, PictureURL=url)
-        return 200, {"Content-Type": "image/jpeg"}, stored if "GetFileBy" in path else default
+            return 200, JSON, profile("person-properties.json", server.origin, **changes)
+        return stored if "GetFileBy" in path else shown(path)
 
     server.answers(script)
+
+
+JPEG = {"Content-Type": "image/jpeg"}
+
+
+def test_the_default_person_is_learned_and_never_taken_for_a_photo(start: Any, ca_bundle: Path) -> None:
+    server, default, stored = start(), (200, JPEG, portrait()), (200, JPEG, portrait())
+    people(server, lambda path: default, stored, PictureURL="")
     (found,) = observe(ca_bundle, server, sharepoint, prepare=True)
     assert found.status == "absent"
-    picture = f"{server.origin}/User%20Photos/Profilbilder/x_MThumb.jpg"
-    server.answers(lambda path, sent, number: script(path, sent, number, picture))
+    people(server, lambda path: default, stored)
     shown, kept = observe(ca_bundle, server, sharepoint, prepare=True)
     assert (shown.picture, shown.judged, shown.status) == ("shown", True, "placeholder")
     assert (kept.picture, kept.judged, kept.status) == ("stored", False, "photo")
+
+
+@pytest.mark.parametrize(
+    "for_nobody",
+    [(403, {}, b""), (503, {}, b""), (200, {"Content-Type": "text/html"}, b"<html>"), (404, {}, b"")],
+)
+def test_where_the_default_person_cannot_be_learned_nothing_that_is_shown_is_believed(
+    start: Any, ca_bundle: Path, for_nobody: Reply
+) -> None:
+    server, picture = start(), (200, JPEG, portrait())
+    people(server, lambda path: for_nobody if "nobody" in path else picture, PictureURL="")
+    (found,) = observe(ca_bundle, server, sharepoint, prepare=True)
+    assert (found.status, found.reason) == ("unknown", "picture_not_read")
+
+
+def test_two_people_who_do_not_exist_must_be_shown_alike(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    people(server, lambda path: (200, JPEG, portrait()), PictureURL="")
+    (found,) = observe(ca_bundle, server, sharepoint, prepare=True)
+    assert (found.status, found.reason) == ("unknown", "picture_not_read")
+
+
+@pytest.mark.parametrize("url", ["", "https://x/User%20Photos/x_MThumb.jpg"])
+def test_a_404_in_the_place_of_what_is_shown_is_never_absent(start: Any, ca_bundle: Path, url: str) -> None:
+    server, default = start(), (200, JPEG, portrait())
+    people(server, lambda path: default if "nobody" in path else (404, {}, b"<html>404</html>"), PictureURL=url)
+    found = observe(ca_bundle, server, sharepoint, prepare=True)
+    assert {str(one.status) for one in found if one.judged} == {"unknown"}
+
+
+@pytest.mark.parametrize(
+    ("stored", "status"),
+    [
+        ((404, {"Content-Type": "text/html"}, b"<html>404</html>"), "unknown"),
+        ((404, JSON, b'{"odata.error": {"code": "-2147024894, System.IO.FileNotFoundException"}}'), "absent"),
+    ],
+)
+def test_only_sharepoints_own_word_makes_a_stored_file_absent(
+    start: Any, ca_bundle: Path, stored: Reply, status: str
+) -> None:
+    server = start()
+    people(server, lambda path: (403, {}, b""), stored)
+    found = observe(ca_bundle, server, sharepoint)
+    assert [str(one.status) for one in found if one.picture == "stored"] == [status]
+
+
+def test_a_profile_that_does_not_say_whose_it_is_is_unknown(start: Any, ca_bundle: Path) -> None:
+    server, default = start(), (200, JPEG, portrait())
+    people(server, lambda path: default, **{"msOnline-ObjectId": ""})
+    (found,) = observe(ca_bundle, server, sharepoint, prepare=True)
+    assert (found.status, found.reason) == ("unknown", "profile_of_another_account")
+
+
+def two_geos(home: Server, satellite: Server) -> Callable[[Api], SharePoint]:
+    def make(api: Api) -> SharePoint:
+        other = Api(satellite.origin, api.client, sleep=api.sleep, clock=api.clock)
+        web = Web({home.origin: api, satellite.origin: other})
+        return SharePoint(People(web), home.origin, (home.origin, satellite.origin), lambda *_: None)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("there", "reason"),
+    [
+        ((200, JSON, wire("sharepoint/no-profile.json")), "geo_unknown"),
+        ((401, JSON, wire("sharepoint/invalid-issuer.json")), "sign_in_failed"),
+    ],
+)
+def test_what_a_satellite_geo_denies_is_unknown_for_its_own_users_alone(
+    start: Any, ca_bundle: Path, there: Reply, reason: str
+) -> None:
+    home, satellite = start(), start()
+    home.answers(lambda path, sent, number: (200, JSON, profile("person-properties.json", satellite.origin)))
+    satellite.answers(lambda path, sent, number: there)
+    (found,) = observe(ca_bundle, home, two_geos(home, satellite))
+    assert (found.status, found.reason) == ("unknown", reason)
+
+
+def test_with_several_geos_a_profile_that_names_none_is_unknown(start: Any, ca_bundle: Path) -> None:
+    home, satellite = start(), start()
+    body = json.loads(profile("person-properties.json", home.origin)) | {"PersonalSiteHostUrl": None}
+    home.answers(lambda path, sent, number: (200, JSON, json.dumps(body).encode()))
+    (found,) = observe(ca_bundle, home, two_geos(home, satellite))
+    assert (found.status, found.reason) == ("unknown", "geo_unknown")
 
 
 def test_the_stored_file_is_named_by_the_profile_and_asked_for_in_its_large_form(start: Any, ca_bundle: Path) -> None:
@@ -380,8 +604,18 @@ def test_the_stored_file_is_named_by_the_profile_and_asked_for_in_its_large_form
         )
     )
     observe(ca_bundle, server, sharepoint)
-    asked = [path for path, _ in server.seen if "GetFileByServerRelativeUrl" in path]
-    assert asked == ["/_api/web/GetFileByServerRelativeUrl('%2FUser%20Photos%2FProfilbilder%2Fx_LThumb.jpg')/$value"]
+    asked = [path for path, _ in server.seen if "GetFileByServerRelativePath" in path]
+    name = "'%2FUser%20Photos%2FProfilbilder%2Fx_LThumb.jpg'"
+    assert asked == [f"/_api/web/GetFileByServerRelativePath(decodedurl={name})/$value"]
+
+
+def test_a_file_name_with_a_hash_or_a_percent_sign_is_asked_for_as_it_is(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    url = f"{server.origin}/User%20Photos/P/ben_contoso_com#EXT#100%25_MThumb.jpg"
+    people(server, lambda path: (403, {}, b""), PictureURL=url)
+    observe(ca_bundle, server, sharepoint)
+    asked = [path for path, _ in server.seen if "GetFileBy" in path]
+    assert asked[0].endswith("'%2FUser%20Photos%2FP%2Fben_contoso_com%23EXT%23100%25_LThumb.jpg')/$value")
 
 
 def test_what_is_stored_counts_only_where_what_is_shown_cannot_be_read(start: Any, ca_bundle: Path) -> None:
@@ -439,7 +673,7 @@ def test_engage_users_and_their_default_picture_are_read_as_documented(start: An
     server.answers(lambda path, sent, number: (200, JSON, wire("yammer/users.json")))
     found, last = engage(ca_bundle, server, lambda yammer: yammer.page(1))
     listed = json.loads(wire("yammer/users.json"))
-    assert last
+    assert not last
     assert [one.id for one in found] == [str(entry["id"]) for entry in listed]
     for one, entry in zip(found, listed, strict=True):
         default = "no_photo.png" in entry["mugshot_url"]
@@ -454,35 +688,69 @@ def test_a_refused_engage_token_is_final_for_the_workload(start: Any, ca_bundle:
         engage(ca_bundle, server, lambda yammer: yammer.page(1))
 
 
-def test_no_one_by_that_address_is_a_404(start: Any, ca_bundle: Path) -> None:
+async def by_email(yammer: Yammer) -> list[Observation]:
+    return [one async for one in yammer.by_email([ANNA])]
+
+
+@pytest.mark.parametrize(
+    ("reply", "status"),
+    [
+        ((404, {}, b""), "not_provisioned"),
+        ((200, JSON, b"[]"), "unknown"),
+        ((200, JSON, b'[{"id": 1, "email": "somebody-else@contoso.com"}]'), "unknown"),
+        ((200, JSON, b'[{"id": 1, "email": null}]'), "unknown"),
+        ((200, {"Content-Type": "text/html"}, b"<html>sign in</html>"), "unknown"),
+    ],
+)
+def test_only_a_404_says_that_nobody_goes_by_an_address(start: Any, ca_bundle: Path, reply: Reply, status: str) -> None:
     server = start()
-    server.answers(lambda path, sent, number: (404, {}, b""))
+    server.answers(lambda path, sent, number: (200, JSON, wire("yammer/users.json")) if "page=" in path else reply)
+    (found,) = engage(ca_bundle, server, by_email)
+    assert found.status == status
 
-    async def work(yammer: Yammer) -> list[Observation]:
-        return [one async for one in yammer.by_email([ANNA])]
 
-    (found,) = engage(ca_bundle, server, work)
-    assert found.status == "not_provisioned"
+def test_a_host_that_knows_nothing_of_engage_says_nothing_of_anyone(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    server.answers(lambda path, sent, number: (404, {"Content-Type": "text/html"}, b"<html>not here</html>"))
+    with pytest.raises(BadAnswer):
+        engage(ca_bundle, server, by_email)
 
 
 def test_a_busy_exchange_is_waited_for_as_long_as_it_asks(start: Any, ca_bundle: Path) -> None:
-    server, slept = start(), []
+    server, now = start(), 0.0
     server.answers(lambda path, sent, number: (200, XML, wire("exchange/server-busy.xml")))
 
     async def work() -> None:
         client = new_client(tls_context(ca_bundle))
 
         async def sleep(seconds: float) -> None:
-            slept.append(seconds)
+            nonlocal now
+            now += seconds
 
         try:
-            await Ews(Api(server.origin, client, sleep=sleep), "soap").photo("adele@contoso.com")
+            await Ews(Api(server.origin, client, sleep=sleep, clock=lambda: now), "soap").photo("adele@contoso.com")
         finally:
             await client.aclose()
 
     with pytest.raises(Throttled):
         asyncio.run(work())
-    assert set(slept) == {5.0}
+    assert now == 5.0 * (len(server.seen) - 1)
+
+
+def test_only_plans_that_come_with_a_mailbox_count_as_exchange_plans() -> None:
+    foundation = {"service": "exchange", "capabilityStatus": "Enabled"}
+    entry = json.loads(wire("graph/user-with-plans.json"))
+    kiosk = foundation | {"servicePlanId": "4a82b400-a79f-41a4-b4e2-e94f5787b113"}
+    foundation |= {"servicePlanId": "113feb6c-3fe4-4440-bddc-54d774bf0318"}
+    without = parse_user(entry | {"assignedPlans": [foundation]})
+    assert without is not None
+    assert not without.exchange_plan
+    frontline = parse_user(entry | {"assignedPlans": [foundation, kiosk]})
+    assert frontline is not None
+    assert frontline.kiosk
+    ended = parse_user(entry | {"assignedPlans": [kiosk | {"capabilityStatus": "Deleted"}]})
+    assert ended is not None
+    assert not ended.exchange_plan
 
 
 def test_a_directory_user_is_read_with_plans_addresses_and_sync_state() -> None:

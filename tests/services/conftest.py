@@ -23,11 +23,13 @@ class Server:
     origin: str
     script: list[Script] = field(default_factory=list)
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
     def answers(self, script: Script) -> None:
         """From now on answer with `script(path, headers, number of this request)`."""
         self.script[:] = [script]
         self.seen.clear()
+        self.bodies.clear()
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +54,7 @@ def start(authority: trustme.CA) -> Iterator[Callable[[], Server]]:
 
             def do_GET(self) -> None:
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                self.rfile.read(int(headers.get("content-length", 0)))
+                server.bodies.append(self.rfile.read(int(headers.get("content-length", 0))))
                 server.seen.append((self.path, headers))
                 status, sent, body = server.script[0](self.path, headers, len(server.seen))
                 self.send_response(status)

@@ -12,8 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.services.errors import BadAnswer, HostRefused, ServerFault, Throttled, TooLarge, Unreachable
-from auditor.services.http import Api, Web, new_client, retry_after
+from auditor.services.errors import (
+    BadAnswer,
+    HostRefused,
+    ServerFault,
+    ServiceError,
+    Throttled,
+    TooLarge,
+    Unreachable,
+)
+from auditor.services.http import Api, BadProxy, Web, new_client, retry_after
 from auditor.services.tls import tls_context
 from tests.services.conftest import Server
 
@@ -288,3 +296,44 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(value: str | None, seconds:
 def test_no_retry_after_whatever_it_says_raises_or_asks_for_less_than_nothing(value: str) -> None:
     seconds = retry_after(value, now=0.0)
     assert seconds is None or seconds >= 0
+
+
+def test_a_refused_token_at_the_last_attempt_is_still_replaced(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    server.answers(
+        lambda path, headers, number: (
+            (503, {}, b"") if number < 5 else (200 if headers.get("authorization") == "Bearer t2" else 401, {}, b"")
+        )
+    )
+    assert run(lambda api: api(server, tokens=Tokens(), audience="a").get("/"), ca_bundle).status == 200
+
+
+@pytest.mark.parametrize("location", ["https://[bad", "https://" + "x" * 70_000, "https://a..b/\x7f"])
+def test_a_redirect_that_no_client_can_follow_is_refused(start: Any, ca_bundle: Path, location: str) -> None:
+    server = start()
+    server.answers(lambda path, headers, number: (302, {"Location": location}, b""))
+
+    async def work(api: Callable[..., Api]) -> Any:
+        return await Web({server.origin: api(server)}).fetch(server.origin + "/photo")
+
+    with pytest.raises(ServiceError):
+        run(work, ca_bundle)
+
+
+def test_an_address_that_httpx_cannot_ask_is_refused_and_no_crash(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    with pytest.raises(HostRefused):
+        run(lambda api: api(server).get("/" + "x" * 70_000), ca_bundle)
+
+
+def test_throttling_without_a_retry_after_outlasts_a_window_of_ten_seconds(start: Any, ca_bundle: Path) -> None:
+    server, clock = start(), Clock()
+    server.answers(lambda path, headers, number: (429, {}, b"") if clock.now < 10 else (200, {}, b""))
+    assert run(lambda api: api(server).get("/"), ca_bundle, clock).status == 200
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "nonsense://x"])
+def test_a_proxy_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch, ca_bundle: Path, proxy: str) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(BadProxy, match="HTTPS_PROXY"):
+        new_client(tls_context(ca_bundle))

@@ -20,6 +20,7 @@ from auditor.simulator.names import DEPARTMENTS, UNUSUAL
 from auditor.simulator.pictures import Drawn, Filed, StoredPicture
 from auditor.simulator.population import M365_E3, M365_F1, M365_F3, make_tenant
 from auditor.simulator.tenant import Account, Tenant
+from auditor.simulator.truth import EXCHANGE_PLANS
 
 PHOTO_STORES = ("split", "mailbox-first", "unified")
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -161,7 +162,7 @@ def test_no_mailbox_is_where_no_exchange_plan_is(tenant: Tenant) -> None:
     for account in tenant.accounts:
         if account.in_scope and account.scenario == "no_mailbox":
             assert account.mailbox is None
-            assert not any(service == "exchange" for service, _ in account.plans)
+            assert not any(plan in EXCHANGE_PLANS for _, plan in account.plans)
             assert account.skus == (M365_E3,)
             assert any(service == "exchange" for service, _ in account.removed_plans)
 

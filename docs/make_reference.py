@@ -1,0 +1,253 @@
+"""Writes docs/reference.md from the code: `python docs/make_reference.py`.
+
+The page depends on nothing but the code: not on the terminal, the environment or the day.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from pathlib import Path
+
+import click
+
+from auditor.cli import main as program
+from auditor.cli.ending import DRIFTED, FAILED, INCOMPLETE, INTERRUPTED, NO_DRIFT, USAGE
+from auditor.comparison import OWN_ROW, TABLE
+from auditor.model import (
+    DRIFT,
+    EXEMPT_REASONS,
+    FAULT_REASONS,
+    OBSERVATION_COLUMNS,
+    OBSERVATIONS_CSV,
+    USER_COLUMNS,
+    VERDICT_COLUMNS,
+    Column,
+    Picture,
+    Reason,
+    Status,
+    Verdict,
+    Way,
+    Workload,
+)
+from auditor.report.tables import USERS_CSV
+from auditor.report.wording import VERDICTS
+from auditor.settings import _KNOWN as KNOWN_SETTINGS
+from auditor.settings import env_name
+
+PAGE = Path(__file__).resolve().parent / "reference.md"
+WIDTH = 100
+"""Columns of a help text, whatever the terminal."""
+
+KINDS = {
+    "str": "text",
+    "bool": "true or false",
+    "int": "number",
+    "path": "path",
+    "origin": "origin",
+    "list": "list",
+    "sites": "list of origins",
+}
+
+HEAD = """\
+# Reference
+
+Made from the code by `python docs/make_reference.py`; edit the code, not this page.
+
+[Commands](#commands) · [Exit codes](#exit-codes) · [Settings](#settings) · [Statuses](#statuses) ·
+[Verdicts](#verdicts) · [Reasons](#reasons) · [Tables](#tables)
+"""
+
+EXIT_CODES = (
+    (NO_DRIFT, "no drift: nothing that `--fail-on` names"),
+    (DRIFTED, "drift: at least one copy has a verdict that `--fail-on` names"),
+    (
+        USAGE,
+        "a wrong command line, a setting or credential that is missing or cannot be, an unknown user or group,"
+        " a run that cannot be used as asked",
+    ),
+    (FAILED, "the audit could not go on: no sign-in, no list of users, no disk; what was collected is kept"),
+    (
+        INCOMPLETE,
+        "incomplete: copies could not be learned through faults, throttling or a refusal for everyone,"
+        " or anything of a workload named by `--require`; the run and its report are there",
+    ),
+    (INTERRUPTED, "interrupted with Ctrl-C; what was collected is kept"),
+)
+
+EXIT_WORDS = f"""\
+{INCOMPLETE} goes before {DRIFTED}: what was found is in the report all the same. `audit` and `resume` end so. `resume`
+of a finished run goes by the `--fail-on` of the command line that began it, else by any drift. `report` and `demo` end
+with {NO_DRIFT} whatever they show. `simulate` knows {NO_DRIFT}, {USAGE} and {FAILED} (it cannot serve).
+"""
+
+SETTINGS_WORDS = """\
+A setting stands in the settings file (TOML: `[table]`, then `name = value`), in the environment, or on the command
+line. The command line beats the environment, which beats the file. Lists are separated by commas in the environment.
+A path in the file is read from the file's folder. `photo-auditor config show` tells what is in force and who said so.
+"""
+
+STATUSES_WORDS = "What one workload answered for one user."
+
+VERDICTS_WORDS = """\
+What a copy is, held against the reference. *Drift* are the verdicts marked so; what could not be checked never is.
+"""
+
+MATRIX_WORDS = "Which verdict a copy gets, by the reference's status (rows) and its own (columns):"
+
+REASONS_WORDS = """\
+Why a status is `unknown`. A reason is one of these, or the code with which the service itself answered (for example
+`ErrorNonExistentMailbox`, `HTTP 403`). A copy that was read and has no reference to be held against carries the
+reference's reason, or `reference_not_readable`.
+"""
+
+TABLES_WORDS = """\
+A run keeps Parquet parts, the report has CSV files. Times are UTC. In CSV files a cell that a spreadsheet would take
+for a formula begins with an apostrophe, and invisible characters are made visible.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([HEAD, *_commands(), *_exit_codes(), *_settings(), *_vocabulary(), *_tables()])
+
+
+def meanings(kind: type[Enum]) -> dict[str, str]:
+    """What each member of an enum means: the string literal below it; empty where there is none."""
+    (found,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    assert isinstance(found, ast.ClassDef)
+    said: dict[str, str] = {}
+    name = ""
+    for statement in found.body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            name = statement.targets[0].id
+        elif name and isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+            said[name], name = " ".join(str(statement.value.value).split()), ""
+    return {str(member.value): said.get(member.name, "") for member in kind}
+
+
+def commands() -> Iterator[tuple[str, click.Command, click.Context]]:
+    """Every command with the words that call it, the program first."""
+
+    def below(
+        command: click.Command, name: str, above: click.Context | None
+    ) -> Iterator[tuple[str, click.Command, click.Context]]:
+        context = click.Context(
+            command, info_name=name, parent=above, terminal_width=WIDTH, max_content_width=WIDTH,
+            help_option_names=["-h", "--help"],
+        )  # fmt: skip
+        yield context.command_path, command, context
+        if isinstance(command, click.Group):
+            for inner in command.list_commands(context):
+                found = command.get_command(context, inner)
+                assert found is not None
+                yield from below(found, inner, context)
+
+    yield from below(program, "photo-auditor", None)
+
+
+def _commands() -> Iterator[str]:
+    yield "## Commands\n"
+    for path, command, context in commands():
+        yield f"### {path}\n"
+        yield f"```text\n{command.get_help(context)}\n```\n"
+
+
+def _exit_codes() -> Iterator[str]:
+    yield "## Exit codes\n"
+    yield _table(("code", "meaning"), [(str(code), meaning) for code, meaning in EXIT_CODES])
+    yield EXIT_WORDS
+
+
+def _settings() -> Iterator[str]:
+    yield "## Settings\n"
+    yield SETTINGS_WORDS
+    rows = [
+        (
+            f"`{known.name}`",
+            f"`{env_name(known.name)}`",
+            known.meaning,
+            KINDS[known.kind] if not known.choices else ", ".join(f"`{choice}`" for choice in known.choices),
+            "" if known.default is None else f"`{str(known.default).lower()}`",
+        )
+        for known in KNOWN_SETTINGS
+    ]
+    yield _table(("setting", "environment", "meaning", "value", "default"), rows)
+
+
+def _vocabulary() -> Iterator[str]:
+    yield "## Statuses\n"
+    yield STATUSES_WORDS + "\n"
+    yield _table(("status", "meaning"), [(f"`{name}`", text) for name, text in meanings(Status).items()])
+    yield "## Verdicts\n"
+    yield VERDICTS_WORDS
+    said = meanings(Verdict)
+    yield _table(
+        ("verdict", "on the page", "drift", "meaning"),
+        [(f"`{one}`", VERDICTS[one].name, "drift" if one in DRIFT else "", said[one]) for one in Verdict],
+    )
+    yield MATRIX_WORDS + "\n"
+    yield _table(
+        ("reference ↓ copy →", *(f"`{copy}`" for copy in Status)),
+        [(f"`{held}`", *(_cell(TABLE[held, copy]) for copy in Status)) for held in Status],
+    )
+    yield "The reference's own row, by its status:\n"
+    yield _table(tuple(f"`{status}`" for status in OWN_ROW), [tuple(f"`{one}`" for one in OWN_ROW.values())])
+    yield "## Reasons\n"
+    yield REASONS_WORDS
+    said = meanings(Reason)
+    yield _table(("reason", "meaning", "exit code"), [(f"`{one}`", said[one], _weight(one)) for one in Reason])
+
+
+def _cell(verdict: Verdict | None) -> str:
+    if verdict is not None:
+        return f"`{verdict}`"
+    return ", ".join(f"`{one}`" for one in (Verdict.MATCH, Verdict.VARIANT, Verdict.MISMATCH))
+
+
+def _weight(reason: Reason) -> str:
+    if reason in FAULT_REASONS:
+        return f"one such copy makes it {INCOMPLETE}"
+    if reason in EXEMPT_REASONS:
+        return f"never {INCOMPLETE} but for `--require`"
+    return f"{INCOMPLETE} if everyone's copies have it"
+
+
+def _tables() -> Iterator[str]:
+    yield "## Tables\n"
+    yield TABLES_WORDS
+    yield "### RUN/users/part-NNNNN.parquet\n"
+    yield _columns(USER_COLUMNS)
+    yield "### RUN/observations/WORKLOAD/part-NNNNN.parquet\n"
+    yield _columns(OBSERVATION_COLUMNS)
+    yield "### RUN/verdicts/part-NNNNN.parquet\n"
+    yield _columns(VERDICT_COLUMNS)
+    yield "### observations.csv and drift.csv\n"
+    yield "One row a user and workload; `drift.csv` has only those that drifted. Columns of the verdicts, in order:\n"
+    yield _listed(OBSERVATIONS_CSV)
+    yield "### users.csv\n"
+    yield "One row a user: the gravest verdict among the user's copies, then each workload's. In order:\n"
+    yield _listed(USERS_CSV)
+    for title, kind in (("Values of `workload`", Workload), ("Values of `picture`", Picture), ("Values of `way`", Way)):
+        yield f"### {title}\n"
+        yield _table(("value", "meaning"), [(f"`{name}`", text) for name, text in meanings(kind).items()])
+
+
+def _columns(columns: Sequence[Column]) -> str:
+    return _table(("column", "type", "meaning"), [(f"`{one.name}`", one.type, one.meaning) for one in columns])
+
+
+def _listed(names: Sequence[str]) -> str:
+    return textwrap.fill(", ".join(f"`{name}`" for name in names) + ".", 120, break_on_hyphens=False) + "\n"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8", newline="\n")
