@@ -6,7 +6,8 @@ and only its horizontal and vertical derivatives are kept, zero mean, one byte e
 colour of 8 × 8 fields, the strength of the gradients, and the features of `auditor.photos.looks`.
 
 Everything is linear in the pixels, so it is a function of pixels alone: two encodings of the same pixels
-differ by rounding only (platforms too: decoders may differ by one grey level).
+differ by rounding only (platforms too: decoders may differ by one grey level). It is computed in double
+precision: how many threads add, and in which order, must not show in what is kept.
 
 A coarse likeness of the picture can be computed back from gradients: a descriptor is personal data and to
 be guarded like the photo.
@@ -40,7 +41,7 @@ _UNIFORM = 14.0
 _STRAYS = 4
 """Of 48 points of a line, one less than this many may be farther off."""
 
-LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+LUMA = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue: ITU-R BT.601, as JPEG's own luma and Pillow's mode L."""
 _HEADER = struct.Struct(f"<2sBBff4B{FEATURES}e")
 
@@ -91,8 +92,8 @@ def parse(descriptor: bytes) -> Descriptor:
         raise ValueError(f"not a descriptor of recipe {RECIPE}: {len(descriptor)} bytes")
     _, _, _, strength, _, left, top, right, bottom, *features = _HEADER.unpack_from(descriptor)
     at = _HEADER.size
-    colours = np.frombuffer(descriptor, np.uint8, FIELDS * FIELDS * 3, at).astype(np.float32)
-    gradients = np.frombuffer(descriptor, np.int8, 2 * SIDE * SIDE, at + colours.size).astype(np.float32)
+    colours = np.frombuffer(descriptor, np.uint8, FIELDS * FIELDS * 3, at).astype(np.float64)
+    gradients = np.frombuffer(descriptor, np.int8, 2 * SIDE * SIDE, at + colours.size).astype(np.float64)
     norm = float(np.sqrt(gradients @ gradients))
     if norm > 0:
         gradients /= norm
@@ -133,7 +134,7 @@ def lattice(decoded: Decoded) -> Floats:
     across, down = max(1, image.width // LATTICE), max(1, image.height // LATTICE)
     if (across, down) != (1, 1):
         image = image.reduce((across, down))  # whole pixels first: fast, and exact but for rounding
-    samples = np.asarray(image, dtype=np.float32)
+    samples = np.asarray(image, dtype=np.float64)
     rows = _averaging(decoded.height, samples.shape[0], decoded.cell[1] * down)
     columns = _averaging(decoded.width, samples.shape[1], decoded.cell[0] * across)
     # Channel by channel and in two halves: products this small stay on one core. Handed over to BLAS in one
@@ -160,7 +161,7 @@ def _averaging(length: int, samples: int, cell: int) -> Floats:
         centres = (edges[:-1] + edges[1:]) / 2
         weights = np.stack([np.interp(steps + 0.5, centres, unit) for unit in np.eye(samples)], axis=1)
     weights /= weights.sum(axis=1, keepdims=True)
-    return np.asarray(weights, dtype=np.float32)
+    return np.asarray(weights, dtype=np.float64)
 
 
 @lru_cache(maxsize=1)
@@ -180,4 +181,4 @@ def _filters() -> tuple[Floats, Floats]:
             blur[row, min(max(row + offset, 0), SIDE - 1)] += tap  # the edge pixel goes on beyond the edge
     smooth = blur @ average
     slope = np.gradient(smooth, axis=0)
-    return smooth.astype(np.float32), slope.astype(np.float32)
+    return smooth, slope

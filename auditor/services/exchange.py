@@ -92,11 +92,11 @@ class Ews:
         raise Throttled(f"{self.api.origin} stayed busy ({answer.code})")
 
     async def answers(self) -> bool:
-        """Whether Exchange Web Services are what answers at this origin: a size that does not exist is refused in SOAP.
+        """Whether Exchange Web Services are what answers at this origin: a question against the schema gets a fault.
 
         Without that, a 404 might come from anything.
         """
-        content = _ENVELOPE.format(impersonation="", address="nobody@example.invalid", size="HR0x0").encode()
+        content = _ENVELOPE.format(impersonation="", address="nobody@example.invalid", size="none").encode()
         answer = await self.api.post(PATH, content, headers=_SOAP_HEADERS)
         return _parse(answer.body) is not None and bool(_code(_parse(answer.body)))
 

@@ -173,7 +173,7 @@ def test_a_folder_that_cannot_be_made_is_named(served: Any, command: Command) ->
     assert str(blocker) in done.err
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/dev/full is Linux's")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="file size limits do not exist on this platform")
 def test_a_full_disk_is_called_a_full_disk(served: Any, command: Command) -> None:
     script = (
         "import errno, auditor.runs.folder as folder\n"

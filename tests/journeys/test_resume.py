@@ -78,7 +78,7 @@ def test_a_resumed_run_never_lists_again_and_asks_only_for_what_is_missing(serve
     assert batches <= 2 * (6 - shards)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a single process")
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT for one process on this platform")
 def test_ctrl_c_ends_with_130_and_says_how_to_go_on(served: Any, command: Command) -> None:
     path = command.folder / "interrupted"
     process = start_and_kill(served, path, 8, signal.SIGINT)

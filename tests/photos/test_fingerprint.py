@@ -81,7 +81,8 @@ def test_golden_values(drawn, name):
     assert np.abs(now.colours - then.colours).max() <= 1
     assert now.borders == then.borders
     assert now.looks.values() == pytest.approx(then.looks.values(), rel=0.05, abs=0.02)
-    for kind in ("phash", "dhash"):
+    # What a hash makes of a picture that is symmetric and nearly flat is the rounding of zeros.
+    for kind in ("phash", "dhash") if name != "tile" else ():
         assert imagehash.hex_to_hash(getattr(found, kind)) - imagehash.hex_to_hash(golden[kind]) <= 1
 
 
