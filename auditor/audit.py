@@ -65,8 +65,8 @@ async def _go_on(settings: Settings, run: RunFolder, progress: Progress) -> None
     async with Services(settings, keep, progress.tell) as services:
         if not run.shards:
             await _list(settings, run, services.graph, progress)
-        await collect(run, services, progress)
-        run.update(requests=_add(run.manifest.get("requests", {}), services.requests()))
+        seconds = await collect(run, services, progress)
+        run.update(requests=_add(run.manifest.get("requests", {}), services.requests()), seconds=seconds)
     judge_run(run, settings, progress)
 
 

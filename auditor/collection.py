@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,17 +45,31 @@ class Progress(Protocol):
         ...
 
 
-async def collect(run: RunFolder, services: Services, progress: Progress) -> None:
-    """Observe every user in every configured workload; parts that are there are not made again."""
-    tasks = [asyncio.create_task(_by_shards(run, collector, progress)) for collector in services.collectors.values()]
+async def collect(run: RunFolder, services: Services, progress: Progress) -> dict[str, float]:
+    """Observe every user in every configured workload; parts that are there are not made again.
+
+    Returns how many seconds each workload took.
+    """
+    seconds: dict[str, float] = {}
+
+    async def timed(workload: Workload, work: Coroutine[Any, Any, None]) -> None:
+        begun = time.monotonic()
+        await work
+        seconds[str(workload)] = round(time.monotonic() - begun, 1)
+
+    tasks = [
+        asyncio.create_task(timed(collector.workload, _by_shards(run, collector, progress)))
+        for collector in services.collectors.values()
+    ]
     if services.yammer is not None:
-        tasks.append(asyncio.create_task(_engage(run, services.yammer, progress)))
+        tasks.append(asyncio.create_task(timed(Workload.YAMMER, _engage(run, services.yammer, progress))))
     try:
         await asyncio.gather(*tasks)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    return seconds
 
 
 async def _by_shards(run: RunFolder, collector: Collector, progress: Progress) -> None:

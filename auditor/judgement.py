@@ -232,6 +232,7 @@ def _workloads(run: RunFolder, workloads: Iterable[Workload]) -> dict[str, dict[
     return {
         str(workload): {
             **requests.get(str(workload), {}),
+            "seconds": run.manifest.get("seconds", {}).get(str(workload)),
             "note": refusals.get(str(workload), {}).get("sentence", ""),
         }
         for workload in workloads

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from auditor.diagnosis.rules import RULES
 from tests.journeys.conftest import Command
 
 USERS = 240
@@ -122,6 +123,11 @@ def test_a_missing_role_leaves_its_workload_unknown_and_names_the_permission(
     assert done.code == 4
     assert {row["reason"] for (_, one), row in done.rows.items() if one == workload} == {reason}
     assert name in json.dumps(done.manifest)
+
+
+def test_every_rule_of_diagnosis_explains_a_scenario(by_default: Any) -> None:
+    found = {row["cause"] for row in by_default.rows.values()}
+    assert {rule.cause for rule in RULES} <= found
 
 
 def test_named_users_are_audited_whatever_class_they_are_of(whole: Any, command: Command) -> None:

@@ -1,0 +1,131 @@
+"""Viva Engage is read in bulk: when a list is complete, and what is said of whom where it is not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditor.collection import _engage
+from auditor.collectors.yammer import FEW, Yammer
+from auditor.model import User, Workload
+from auditor.runs.folder import RunFolder, create, observations_part
+from auditor.services.http import Api, Web, new_client
+from auditor.services.tls import tls_context
+from auditor.services.yammer import Engage
+from tests.services.conftest import Server, authority, ca_bundle, start
+
+__all__ = ["authority", "ca_bundle", "start"]
+USERS = FEW + 35
+JSON = {"Content-Type": "application/json"}
+
+
+class Quiet:
+    """Progress that nobody watches."""
+
+    def start(self, step: str, total: int | None) -> None: ...
+    def advance(self, step: str, count: int = 1) -> None: ...
+    def done(self, step: str) -> None: ...
+    def tell(self, text: str) -> None: ...
+
+
+def user(number: int) -> User:
+    upn = f"u{number}@contoso.com"
+    return User(
+        f"id-{number}", upn, upn, "", "Member", True, True, "", False, True, False, (f"old{number}@contoso.com",)
+    )
+
+
+def listed(number: int, address: str = "") -> dict[str, Any]:
+    url = "https://mug0.assets-yammer.com/mugshot/images/no_photo.png?P1=1&size=48x48"
+    return {"id": number, "email": address or f"u{number}@contoso.com", "state": "active", "mugshot_url": url}
+
+
+def pages(entries: list[dict[str, Any]]) -> Callable[[int], tuple[int, list[dict[str, Any]]]]:
+    return lambda page: (200, entries[50 * (page - 1) : 50 * page])
+
+
+def read(
+    path: Path, bundle: Path, server: Server, answer: Callable[[int], tuple[int, Any]]
+) -> tuple[RunFolder, dict[str, tuple[str, str]]]:
+    def script(asked: str, headers: dict[str, str], number: int) -> tuple[int, dict[str, str], bytes]:
+        status, body = answer(int(asked.rpartition("page=")[2]))
+        return status, JSON, json.dumps(body).encode()
+
+    server.answers(script)
+    run = create(path, {"scope": {"in_scope": USERS}, "parts": {}})
+    run.freeze_users([user(number) for number in range(USERS)], 40)
+
+    async def work() -> None:
+        client = new_client(tls_context(bundle))
+
+        async def sleep(_: float) -> None:
+            await asyncio.sleep(0)
+
+        try:
+            web = Web({server.origin: Api(server.origin, client, sleep=sleep)})
+            await _engage(run, Yammer(Engage(web, server.origin), lambda *_: None), Quiet())
+        finally:
+            await client.aclose()
+
+    asyncio.run(work())
+    run.close()
+    rows = [
+        row
+        for shard in range(run.shards)
+        for row in run.read_part(observations_part(Workload.YAMMER, shard)).to_pylist()
+    ]
+    return run, {row["user_id"]: (row["status"], row["reason"]) for row in rows}
+
+
+def test_whoever_is_not_in_a_complete_list_has_no_account(start: Any, ca_bundle: Path, tmp_path: Path) -> None:
+    _, found = read(tmp_path / "run", ca_bundle, start(), pages([listed(number) for number in range(55)]))
+    assert {found[f"id-{number}"] for number in range(55)} == {("absent", "")}
+    assert {found[f"id-{number}"] for number in range(55, USERS)} == {("not_provisioned", "")}
+
+
+def test_a_short_page_is_not_the_end_of_the_list(start: Any, ca_bundle: Path, tmp_path: Path) -> None:
+    entries = [listed(number) for number in range(USERS)]
+    split = {1: entries[:49], 2: entries[49:]}
+    _, found = read(tmp_path / "run", ca_bundle, start(), lambda page: (200, split.get(page, [])))
+    assert set(found.values()) == {("absent", "")}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda page: (200, [listed(number) for number in range(50)]),  # the same page for ever
+        lambda page: (200, []),  # nobody at all
+        lambda page: (200, [listed(number) for number in range(50)]) if page == 1 else (400, {}),
+        lambda page: (200, [listed(number) for number in range(50)]) if page == 1 else (200, {"users": []}),
+    ],
+)
+def test_nobody_is_said_to_have_no_account_by_a_list_that_was_not_read_to_its_end(
+    start: Any, ca_bundle: Path, tmp_path: Path, answer: Callable[[int], tuple[int, Any]]
+) -> None:
+    run, found = read(tmp_path / "run", ca_bundle, start(), answer)
+    assert {status for status, _ in found.values()} <= {"absent", "unknown"}
+    assert found[f"id-{USERS - 1}"] == ("unknown", "list_incomplete")
+    assert run.manifest["refusals"]["yammer"]
+
+
+def test_an_account_found_by_an_old_address_in_a_list_cut_short_may_have_a_rival(
+    start: Any, ca_bundle: Path, tmp_path: Path
+) -> None:
+    entries = [listed(0), listed(1, "old1@contoso.com")]
+    _, found = read(tmp_path / "run", ca_bundle, start(), lambda page: (200, entries) if page == 1 else (400, {}))
+    assert found["id-0"] == ("absent", "")
+    assert found["id-1"] == ("unknown", "list_incomplete")
+
+
+def test_two_accounts_for_one_address_are_ambiguous_and_one_listed_twice_is_one(
+    start: Any, ca_bundle: Path, tmp_path: Path
+) -> None:
+    entries = [listed(0), listed(900, "u0@contoso.com"), listed(1), listed(1), listed(2)]
+    _, found = read(tmp_path / "run", ca_bundle, start(), pages(entries))
+    assert found["id-0"] == ("unknown", "ambiguous")
+    assert found["id-1"] == ("absent", "")
