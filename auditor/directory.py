@@ -63,8 +63,14 @@ async def list_users(graph: Graph, scope: Scope) -> Listed:
     that cannot be read to its end raises; a partial list is never returned.
     """
     if scope.users:
-        users = tuple([await _named(graph, name) for name in dict.fromkeys(scope.users)])
-        unique = tuple({user.id: user for user in users}.values())
+        found = {name: await _named(graph, name) for name in dict.fromkeys(scope.users)}
+        if unknown := [f"'{name}'" for name, user in found.items() if user is None]:
+            more = f" and {len(unknown) - 20} more" if len(unknown) > 20 else ""
+            raise ScopeError(
+                f"There is no user {', '.join(unknown[:20])}{more} in this tenant."
+                " Name users by user principal name or object id."
+            )
+        unique = tuple({user.id: user for user in found.values() if user is not None}.values())
         return Listed(unique, len(unique), {})
     unwanted = {entry["id"] for name in scope.exclude_groups async for entry in _members(graph, name)}
     entries = _chosen(graph, scope)
@@ -199,14 +205,15 @@ async def _group(graph: Graph, name: str) -> str:
     return quote(str(found[0]["id"]), safe="")
 
 
-async def _named(graph: Graph, name: str) -> User:
+async def _named(graph: Graph, name: str) -> User | None:
+    """The user of this name; None where Graph says that there is none."""
     answer = await graph.get(f"/users/{quote(name, safe='@')}?{urlencode({'$select': SELECT}, safe='$,')}")
     if answer.status == 200:
         user = parse(answer.json())
         if user is not None:
             return user
     if answer.status == 404:
-        raise ScopeError(f"There is no user '{name}' in this tenant. Name users by user principal name or object id.")
+        return None
     code = answer.error_code
     raise GraphError(f"Graph answered {answer.status}{f' ({code})' if code else ''} when asked for '{name}'", code)
 
@@ -227,7 +234,7 @@ def read_users_file(file: Path) -> tuple[str, ...]:
     return names
 
 
-_KEYS = ("upn", "userprincipalname", "user_id", "id")
+_KEYS = ("upn", "userprincipalname", "user principal name", "user_id", "id", "object id")
 
 
 def _names(lines: Sequence[str], file: Path) -> Iterable[str]:
@@ -240,12 +247,14 @@ def _names(lines: Sequence[str], file: Path) -> Iterable[str]:
             lowered = {str(key).lower(): value for key, value in entry.items()} if isinstance(entry, dict) else {}
             yield next((str(lowered[key]).strip() for key in _KEYS if lowered.get(key)), "")
         return
-    header = [cell.strip().lower() for cell in next(csv.reader(lines[:1]), [])]
+    # Excel writes semicolons where the comma is the decimal sign.
+    delimiter = max(",;\t", key=lines[0].count) if lines else ","
+    header = [cell.strip().lower() for cell in next(csv.reader(lines[:1], delimiter=delimiter), [])]
     column = next((header.index(key) for key in _KEYS if key in header), None)
     if column is None:
         if len(header) > 1:
             raise ScopeError(f"{file}: the CSV has none of the columns {', '.join(_KEYS)}.")
         yield from (line.strip() for line in lines)
         return
-    for row in csv.reader(lines[1:]):
+    for row in csv.reader(lines[1:], delimiter=delimiter):
         yield row[column].strip() if len(row) > column else ""

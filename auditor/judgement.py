@@ -67,7 +67,8 @@ def judge_run(run: RunFolder, settings: Settings, progress: Progress) -> None:
     if settings.photos == "drift":
         run.drop_pictures(frozenset(wanted - {""}))
     facts = _tenant_facts(reasons, counts, run.manifest.get("refusals", {}))
-    incomplete = _incomplete(reasons, counts, learned, settings.require)
+    refusals = run.manifest.get("refusals", {})
+    incomplete = [_told(sentence, refusals) for sentence in _incomplete(reasons, counts, learned, settings.require)]
     run.finish(
         finished=datetime.now(UTC).replace(microsecond=0).isoformat(),
         complete=not incomplete,
@@ -217,6 +218,15 @@ def _incomplete(
         elif workload in set(required):
             sentences.append(f"{workload} is required, and {count} copies could not be learned ({reason}).")
     return sentences
+
+
+def _told(sentence: str, refusals: Mapping[str, Mapping[str, str]]) -> str:
+    """The sentence with what the service said, and what mends it, where it refused everyone."""
+    refusal = refusals.get(sentence.partition(":")[0], {})
+    said, remedy = refusal.get("sentence", ""), refusal.get("remedy", "")
+    if said:
+        sentence += f" {said[0].upper()}{said[1:]}."
+    return f"{sentence} To mend it: {remedy}." if remedy else sentence
 
 
 def _nested(counter: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:

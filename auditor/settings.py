@@ -393,6 +393,8 @@ def _build(found: dict[str, Setting], file: Path | None, users: tuple[str, ...],
         method = value("yammer.sign_in") or ("token_file" if token_file else "browser")
         if method == "token_file" and not token_file:
             raise SettingsError(_missing("yammer.token_file", "the file that holds a delegated token", file))
+        if method == "token_file" and not token_file.is_file():
+            raise SettingsError(f"yammer.token_file names {token_file}, which is not a file.")
         if method != "token_file" and not delegated:
             raise SettingsError(
                 _missing("sign_in.delegated_client_id", "the app that signs a person in to Viva Engage", file)

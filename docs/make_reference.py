@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from auditor.cli import main as program
+from auditor.cli import commands as program
 from auditor.cli.ending import DRIFTED, FAILED, INCOMPLETE, INTERRUPTED, NO_DRIFT, USAGE
 from auditor.comparison import OWN_ROW, TABLE
 from auditor.model import (

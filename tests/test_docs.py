@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from auditor import model
-from auditor.cli import main as program
+from auditor.cli import commands as program
 from auditor.model import DRIFT, Status, Verdict, Workload
 from auditor.report.wording import VERDICTS
 from auditor.settings import _KNOWN, env_name, load

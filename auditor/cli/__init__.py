@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 
 import click
 
@@ -12,6 +13,7 @@ _COMMANDS = {
     "audit": "Audit a tenant: every user, every workload, into a run folder and a report.",
     "resume": "Go on with a run that was interrupted.",
     "report": "Draw a finished run's report again; nobody is asked.",
+    "compare": "Tell whether two pictures are the same photograph.",
     "config": "Show the settings and where each comes from.",
     "simulate": "Serve a simulated tenant on this machine.",
     "demo": "Audit a simulated tenant and compare the result with its truth.",
@@ -37,5 +39,18 @@ class _Lazy(click.Group):
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="photo-auditor")
-def main() -> None:
+def commands() -> None:
     """Is every user's profile photo the same wherever Microsoft 365 keeps a copy of it, and if not, why?"""
+
+
+def main() -> None:
+    """Run the command line; an interrupt is 130 from the first moment on (click's own 1 would mean drift)."""
+    try:
+        code = commands(standalone_mode=False)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("photo-auditor: Interrupted.", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -6,7 +6,9 @@ import asyncio
 import errno
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +32,9 @@ NO_DRIFT, DRIFTED, USAGE, FAILED, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 @contextmanager
 def endings(run: Path | None = None) -> Iterator[None]:
     """Turn what can be foreseen into a message on stderr and an exit code; `run` is the folder that stays."""
+    if hasattr(signal, "SIGTERM") and threading.current_thread() is threading.main_thread():
+        # A scheduler's way to stop a program is treated as a person's.
+        signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield
     except (SettingsError, ScopeError, RunError, ResumeRefused, CredentialError) as error:
@@ -55,14 +60,22 @@ def endings(run: Path | None = None) -> Iterator[None]:
         _end(f"Something unforeseen happened ({type(error).__name__}); set {DEBUG}=1 to see where.{_kept(run)}", FAILED)
 
 
+def _interrupt(*_: object) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
+
+
 def _kept(run: Path | None) -> str:
     if run is None or not (run / MANIFEST).exists():
         return ""
     try:
-        parts = json.loads((run / MANIFEST).read_text(encoding="utf-8")).get("parts", {})
+        manifest = json.loads((run / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        parts = {}
-    return f" What was collected is kept ({len(parts)} parts); go on with: photo-auditor resume {run}"
+        manifest = {}
+    done = sum(part.startswith("observations/") for part in manifest.get("parts", {}))
+    wanted = manifest.get("shards", 0) * len(manifest.get("configured", ()))
+    return f" {done} of {wanted} parts are collected and kept; go on with: photo-auditor resume {run}"
 
 
 def _end(message: str, code: int) -> None:

@@ -17,7 +17,7 @@ def draw(
     run: RunFolder, out: Path | None, progress: Progress, *, templates: Path | None = None, redact: bool = False
 ) -> Path:
     """Draw the report into `out` (else RUN/report); the path of its page."""
-    target = out if out is not None else run.path / "report"
+    target = out if out is not None else run.path / ("report-redacted" if redact else "report")
     progress.start("report", None)
     paths = write_report(run.view(), target, templates=templates, redact=redact)
     progress.done("report")

@@ -15,7 +15,11 @@ from auditor.runs.folder import open_run
 
 @click.command("report")
 @click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Where the report goes [default: RUN/report].")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Where the report goes [default: RUN/report or, redacted, RUN/report-redacted].",
+)
 @click.option("--templates", type=click.Path(path_type=Path), help="A folder whose files replace the page's own.")
 @click.option("--redact", is_flag=True, help="Numbers only: no names, no addresses, no faces.")
 def command(run_path: Path, out: Path | None, templates: Path | None, redact: bool) -> None:

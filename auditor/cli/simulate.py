@@ -116,6 +116,9 @@ def command(
 def _announce(info: dict[str, str]) -> None:
     click.echo(json.dumps(info))
     sys.stdout.flush()
+    if sys.stderr.isatty():
+        click.echo(f"Audit it with: photo-auditor audit --config {info['config_file']}", err=True)
+        click.echo("It serves until Ctrl-C.", err=True)
 
 
 if __name__ == "__main__":

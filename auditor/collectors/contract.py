@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -78,13 +79,18 @@ async def at_once(work: Iterable[Coroutine[Any, Any, T]], most: int) -> AsyncGen
         async with gate:
             return await job
 
-    tasks = [asyncio.create_task(one(job)) for job in work]
+    jobs = list(work)
+    tasks = [asyncio.create_task(one(job)) for job in jobs]
     try:
         for task in asyncio.as_completed(tasks):
             yield await task
     finally:
         for task in tasks:
             task.cancel()
+        for job in jobs:
+            # One that was never begun would be complained of when it is thrown away.
+            if inspect.getcoroutinestate(job) == inspect.CORO_CREATED:
+                job.close()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 

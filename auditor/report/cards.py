@@ -52,6 +52,10 @@ class Slot:
     alt: str
 
 
+FEW = 25
+"""Up to so many users are all shown, whether they drift or not."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One copy that drifted: what it is, why, and what mends it."""
@@ -93,6 +97,9 @@ def entries(view: RunView) -> list[Entry]:
     """The drifting users in the order of their names, whatever the order of the run's rows."""
     verdicts = view.verdicts
     drifting = verdicts.loc[verdicts["verdict"].isin([item.value for item in DRIFT]), "user_id"].unique()
+    if len(view.users) <= FEW:
+        # Whoever asked for so few wants to see them all, those with whom all is well too.
+        drifting = verdicts["user_id"].unique()
     codes = pd.Index(drifting).get_indexer(verdicts["user_id"])
     places = np.flatnonzero(codes >= 0)
     places = places[np.argsort(codes[places], kind="stable")]

@@ -58,7 +58,7 @@ class Scope:
         """The excluded classes with their counts, as a sentence."""
         parts = [wording.excluded(name, number) for name, number in self.excluded]
         if not parts:
-            return "Nobody in the directory was left out." if self.directory else ""
+            return "Nobody in the directory was left out." if self.directory and not self.only else ""
         total = sum(number for _, number in self.excluded)
         listing = f" of {self.directory:,}" if self.directory else ""
         return f"{total:,}{listing} left out: {listed(parts)}."

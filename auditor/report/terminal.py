@@ -26,7 +26,7 @@ _COLOURS: dict[str, str] = {
 
 
 def print_summary(tally: Tally, file: TextIO) -> None:
-    """One line a workload and one sentence; without colours or frames where nobody looks at a terminal.
+    """One line a verdict and one sentence; without colours or frames where nobody looks at a terminal.
 
     `NO_COLOR` takes the colours away and leaves the table.
     """
@@ -67,21 +67,18 @@ def _shown(tally: Tally) -> list[str]:
 
 
 def _rows(tally: Tally) -> Iterable[list[str]]:
-    verdicts = _shown(tally)
-    yield ["Workload", *(wording.verdict(name) for name in verdicts)]
-    for item in tally.workloads:
-        yield [
-            wording.workload(item.workload),
-            *(f"{item.verdicts[name]:,}" if item.verdicts.get(name) else "-" for name in verdicts),
-        ]
+    """A row a verdict and a column a workload: that fits a terminal of 80 columns."""
+    yield ["", *(wording.workload(item.workload) for item in tally.workloads)]
+    for name in _shown(tally):
+        counts = (item.verdicts.get(name) for item in tally.workloads)
+        yield [wording.verdict(name), *(f"{number:,}" if number else "-" for number in counts)]
 
 
 def _table(tally: Tally) -> Table:
-    verdicts = ["", *_shown(tally)]
     head, *rows = _rows(tally)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, title in zip(verdicts, head, strict=True):
-        table.add_column(title, justify="right" if name else "left", style=_COLOURS.get(name))
-    for row in rows:
-        table.add_row(*map(Text, row))
+    for place, title in enumerate(head):
+        table.add_column(title, justify="right" if place else "left", no_wrap=True)
+    for name, row in zip(_shown(tally), rows, strict=True):
+        table.add_row(*map(Text, row), style=_COLOURS.get(name))
     return table

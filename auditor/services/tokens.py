@@ -129,6 +129,8 @@ class MsalTokens:
     acquire: Callable[[list[str], bool], dict[str, Any]]
     who: str
     """How the messages call the app: 'the app 1234…'."""
+    where: str = ""
+    """Where the sign-in service is, for messages: ' at https://…'."""
     clock: Callable[[], float] = time.monotonic
     _held: dict[str, _Held] = field(default_factory=dict)
     _refused: dict[str, SignInRefused] = field(default_factory=dict)
@@ -146,14 +148,13 @@ class MsalTokens:
                 answer = await asyncio.to_thread(self.acquire, [audience.rstrip("/") + "/.default"], held is not None)
             except httpx.HTTPError as error:
                 raise Unreachable(
-                    f"the sign-in service could not be reached ({type(error).__name__})",
-                    remedy="check sign_in.authority, the network and --ca-bundle",
+                    f"the sign-in service{self.where} could not be reached ({type(error).__name__})",
+                    remedy="check sign_in.authority, the network, the proxy and --ca-bundle",
                 ) from None
-            except ValueError as error:
-                # msal raises ValueError for an authority or a credential it cannot use; its text may quote
-                # what the server sent, so only the first line is kept, without anything like a token.
+            except ValueError:
+                # msal's own text here is long, may quote what the server sent, and names clouds of other products.
                 raise SignInRefused(
-                    f"signing in as {self.who} failed: {_tidy(str(error))}",
+                    f"signing in as {self.who} failed: the sign-in service does not know this tenant",
                     remedy="check tenant.id and sign_in.authority",
                 ) from None
             if not isinstance(answer.get("access_token"), str):
@@ -205,7 +206,7 @@ def app_tokens(
             ]
         return dict(app[0].acquire_token_for_client(scopes) or {})
 
-    return MsalTokens(acquire, who=f"the app {client_id}")
+    return MsalTokens(acquire, who=f"the app {client_id}", where=f" at {authority}")
 
 
 def delegated_tokens(
@@ -258,7 +259,7 @@ def delegated_tokens(
         tell("A browser window opens: sign in there to let photo-auditor read Viva Engage.")
         return dict(app[0].acquire_token_interactive(scopes))
 
-    return MsalTokens(acquire, who=f"the app {client_id}")
+    return MsalTokens(acquire, who=f"the app {client_id}", where=f" at {authority}")
 
 
 def read_certificate(file: Path, password: str | None) -> dict[str, str]:

@@ -78,15 +78,26 @@ def test_a_resumed_run_never_lists_again_and_asks_only_for_what_is_missing(serve
     assert batches <= 2 * (6 - shards)
 
 
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT for one process on this platform")
-def test_ctrl_c_ends_with_130_and_says_how_to_go_on(served: Any, command: Command) -> None:
+def test_an_interrupt_ends_with_130_and_says_how_to_go_on(served: Any, command: Command, how: signal.Signals) -> None:
     path = command.folder / "interrupted"
-    process = start_and_kill(served, path, 8, signal.SIGINT)
+    process = start_and_kill(served, path, 8, how)
     _, err = process.communicate()
     assert process.returncode == 130
     assert f"resume {path}" in err
     assert "Traceback" not in err
+    assert "Warning" not in err
     assert command("resume", path).code == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT for one process on this platform")
+def test_an_interrupt_before_anything_began_is_130_too(served: Any, command: Command) -> None:
+    process = start_and_kill(served, command.folder / "early", 0, signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130
+    assert "Interrupted" in err
+    assert "Traceback" not in err
 
 
 def test_a_finished_run_is_refused_by_audit_and_only_drawn_again_by_resume(

@@ -9,6 +9,7 @@ import re
 import resource
 import sys
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -287,3 +288,17 @@ def test_five_thousand_drifting_users_in_bounded_time_and_memory(fabricate, tmp_
 def _peak() -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def test_whoever_asks_for_a_few_users_sees_them_all(fabricate, tmp_path):
+    whole = fabricate()
+    drifting = set(whole.verdicts.loc[whole.verdicts["verdict"].isin([item.value for item in DRIFT]), "user_id"])
+    calm = next(user for user in whole.users["user_id"] if user not in drifting)
+    one = replace(
+        whole,
+        users=whole.users[whole.users["user_id"] == calm],
+        verdicts=whole.verdicts[whole.verdicts["user_id"] == calm],
+    )
+    text = drawn(one, tmp_path)
+    assert text.count('<article class="card"') == 1
+    assert "No copy was found that differs" in text

@@ -30,7 +30,7 @@ def test_without_a_terminal_there_is_plain_text(fabricate):
     text = out.getvalue()
     assert text.isascii()
     assert "\x1b" not in text
-    assert re.search(r"^SharePoint +\d+", text, re.M)
+    assert re.search(r"^ +Entra ID +Exchange +SharePoint +Viva Engage$", text, re.M)
     assert f"{counted.drifting} of {counted.users} users drift" in text
 
 
