@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import io
 import random
+import struct
+import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -62,6 +64,32 @@ def _with_profile(picture: Image.Image) -> bytes:
     return jpeg(picture, 85, icc_profile=profile)
 
 
+_P3 = np.array(((0.4866, 0.2657, 0.1982), (0.2290, 0.6917, 0.0793), (0.0, 0.0451, 1.0439)))
+"""Linear Display-P3 to XYZ (D65), SMPTE EG 432-1."""
+_SRGB = np.array(((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0.9505)))
+"""Linear sRGB to XYZ (D65), IEC 61966-2-1. Both share one curve of tones."""
+
+
+def _display_p3(picture: Image.Image) -> bytes:
+    """The same colours in Display-P3 numbers, as phones save them, and the profile dropped on the way."""
+    coded = np.asarray(picture).astype(np.float64) / 255
+    linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
+    wide = (linear @ (np.linalg.inv(_P3) @ _SRGB).T).clip(0, 1)
+    again = np.where(wide <= 0.0031308, wide * 12.92, 1.055 * wide ** (1 / 2.4) - 0.055)
+    return jpeg(Image.fromarray(np.rint(again * 255).astype(np.uint8)), 85)
+
+
+def _sixteen_colour(picture: Image.Image) -> bytes:
+    """A PNG with 16 bits in each of three channels, which Pillow reads and cannot write."""
+    samples = (np.asarray(picture).astype(np.uint16) * 257).astype(">u2")
+    lines = b"".join(b"\0" + line.tobytes() for line in samples)
+    header = struct.pack(">IIBBBBB", picture.width, picture.height, 16, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines, 1)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
+
+
 def _transparent(picture: Image.Image) -> bytes:
     with_alpha = picture.copy()
     with_alpha.putalpha(255)
@@ -91,6 +119,8 @@ ORDINARY: dict[str, Make] = {
     "CMYK": lambda p: jpeg(sized(p, 300).convert("CMYK"), 85, 0),
     "with alpha": lambda p: _transparent(sized(p, 300)),
     "profile": lambda p: _with_profile(sized(p, 432)),
+    "Display-P3 without its profile": lambda p: _display_p3(sized(p, 300)),
+    "16-bit": lambda p: _sixteen_colour(sized(p, 240)),
     "EXIF 3": lambda p: _oriented(sized(p, 300), 3),
     "EXIF 6": lambda p: _oriented(sized(p, 300), 6),
     "EXIF 8": lambda p: _oriented(sized(p, 300), 8),
@@ -106,7 +136,7 @@ TINY: dict[str, Make] = {
 }
 """Renditions below 64 px, the hostile one last."""
 
-GREY_RENDITIONS = {"16-bit grey": _sixteen}
+GREY_RENDITIONS: dict[str, Make] = {"16-bit grey": _sixteen}
 
 
 def _again(data: bytes) -> Image.Image:
@@ -228,6 +258,18 @@ VARIANTS: dict[str, list[tuple[str, Change]]] = {
     ],
 }
 """By kind: what is done, at several strengths."""
+
+ALIASED: dict[str, Make] = {
+    f"{side} without antialiasing": lambda p, side=side: jpeg(sized(sized(p, 648), side, Image.Resampling.NEAREST), 85)
+    for side in (64, 72, 96)
+}
+"""Copies made without antialiasing, by side: what they cost is shown, and they count in no other table."""
+
+COMBINATIONS = (
+    ("648", "648"), ("648", "300"), ("648", "96 under 10 KB"), ("648", "64"), ("648", "48"),
+    ("300", "300"), ("300", "96 under 10 KB"), ("300", "48"), ("96 under 10 KB", "48"), ("48", "48"),
+)  # fmt: skip
+"""Renditions in which two people's photos meet."""
 
 SERVED: dict[str, Make] = {name: ORDINARY[name] for name in ("648", "300", "96 under 10 KB")} | {"48": TINY["48"]}
 """Renditions in which a variant may be met."""

@@ -11,15 +11,18 @@ from auditor.photos.compare import Comparison, compare
 from auditor.photos.decode import PictureTooLarge, UnreadablePicture
 from auditor.photos.descriptor import RECIPE
 from auditor.photos.fingerprints import fingerprint
+from auditor.photos.nearest import Match, nearest
 from auditor.photos.placeholders import Classification, classify
 
 __all__ = [
     "RECIPE",
     "Classification",
     "Comparison",
+    "Match",
     "PictureTooLarge",
     "UnreadablePicture",
     "classify",
     "compare",
     "fingerprint",
+    "nearest",
 ]

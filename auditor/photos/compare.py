@@ -67,7 +67,7 @@ def compare(a: Fingerprint, b: Fingerprint) -> Comparison:
     one, other = first.structure, second.structure
     if min(one.strength, other.strength) < limits.FLAT.value:
         return _flat(one, other)
-    whole = 1000.0 * (1.0 - float(np.dot(one.gradients.ravel(), other.gradients.ravel())))
+    whole = _whole(first, second)
     distances = {"whole": whole}
     if whole <= limits.SAME.value:
         return _one_structure(first, second, distances)
@@ -86,9 +86,26 @@ def compare(a: Fingerprint, b: Fingerprint) -> Comparison:
     )
 
 
+def squared_with_bars(a: Fingerprint, b: Fingerprint) -> bool:
+    """Whether one of two pictures is the other, made square with bars: the one step of `compare` by itself."""
+    first, second = _side("first", a), _side("second", b)
+    found = _barred(first, second, {"whole": _whole(first, second)})
+    return found is not None and found.decision is Decision.SAME
+
+
+def _whole(first: _Side, second: _Side) -> float:
+    one, other = first.structure.gradients.ravel(), second.structure.gradients.ravel()
+    return 1000.0 * (1.0 - float(np.dot(one, other)))
+
+
 def _side(name: str, fingerprint: Fingerprint) -> _Side:
-    width, height = max(fingerprint.width, 1), max(fingerprint.height, 1)
-    return _Side(name, width / height, min(width, height), parse(fingerprint.descriptor))
+    short = max(min(fingerprint.width, fingerprint.height), 1)
+    return _Side(name, aspect_of(fingerprint), short, parse(fingerprint.descriptor))
+
+
+def aspect_of(fingerprint: Fingerprint) -> float:
+    """Width by height."""
+    return max(fingerprint.width, 1) / max(fingerprint.height, 1)
 
 
 def _confidence(distance: float, limit: float, rising: bool = False) -> float:
@@ -249,7 +266,7 @@ def _between_bars(larger: _Side, smaller: _Side) -> windows.Window | None:
     """Where `smaller` would be in `larger` if that has bars on two opposite sides or on all; else None."""
     left, top, right, bottom = larger.structure.borders
     own_left, own_top, own_right, own_bottom = smaller.structure.borders
-    beside, above = _pair(left, right), _pair(top, bottom)
+    beside, above = bars_on_both(left, right), bars_on_both(top, bottom)
     if not beside and not above:
         return None
     # A border of the photo's own colour cannot be told from a bar: the shape says where the photo ends.
@@ -262,7 +279,8 @@ def _between_bars(larger: _Side, smaller: _Side) -> windows.Window | None:
     return windows.Window((1 - width) / 2, (1 - height) / 2, width, height)
 
 
-def _pair(one: float, other: float) -> bool:
+def bars_on_both(one: float, other: float) -> bool:
+    """Whether two opposite borders, in parts of the side, look like bars."""
     return min(one, other) >= _BAR and abs(one - other) <= _LOPSIDED + 0.2 * max(one, other)
 
 
@@ -292,10 +310,7 @@ def _squared(first: _Side, second: _Side, distances: Distances) -> Comparison | 
     if _square(first) == _square(second):
         return None
     square, oblong = (first, second) if _square(first) else (second, first)
-    wide = oblong.aspect > 1
-    part = 1 / oblong.aspect if wide else oblong.aspect
-    rest = (1 - part) / 2
-    centre = windows.Window(rest, 0.0, part, 1.0) if wide else windows.Window(0.0, rest, 1.0, part)
+    centre = windows.centre(oblong.aspect)
     cut = windows.distance(oblong.structure.gradients, square.structure.gradients, centre)
     distances["centre"] = cut
     limit = max(limits.SQUARED.value, _limit(first, second))

@@ -107,6 +107,11 @@ def parse(descriptor: bytes) -> Descriptor:
     )
 
 
+def levels(descriptor: bytes) -> NDArray[np.int8]:
+    """The gradients as they are kept, (3200,): what `parse` brings to unit norm."""
+    return np.frombuffer(descriptor, np.int8, offset=len(descriptor) - 2 * SIDE * SIDE)
+
+
 def _borders(colours: Floats) -> tuple[int, int, int, int]:
     """How many lattice lines at the left, top, right and bottom are of one colour each side (0..24)."""
     columns = colours.transpose(1, 0, 2)

@@ -32,7 +32,7 @@ Mask = NDArray[np.bool_]
 _SEEN = np.array(
     [[0.299, 0.701 * 0.6, -0.299 * 0.6], [0.587, -0.587 * 0.6, -0.587 * 0.6], [0.114, -0.114 * 0.6, 0.886 * 0.6]],
     dtype=np.float32,
-)
+).astype(np.float64)
 """RGB to luma and colour differences, these weakened: JPEG keeps colour coarsely."""
 
 

@@ -40,6 +40,13 @@ class Window:
     height: float
 
 
+def centre(aspect: float) -> Window:
+    """The centre square of a picture whose width by height is `aspect`."""
+    part = min(aspect, 1 / aspect)
+    rest = (1 - part) / 2
+    return Window(rest, 0.0, part, 1.0) if aspect > 1 else Window(0.0, rest, 1.0, part)
+
+
 def distance(larger: Floats, smaller: Floats, window: Window, bars: bool = False) -> float:
     """1000 × (1 − correlation) of `smaller` with `window` of `larger`; both (2, 40, 40) gradients.
 
@@ -50,16 +57,28 @@ def distance(larger: Floats, smaller: Floats, window: Window, bars: bool = False
     return 1000.0 * (1.0 - float((one * other).sum()) / scale) if scale > 0 else 1000.0
 
 
+def distances(larger: Floats, smaller: Floats, window: Window, bars: bool = False) -> Floats:
+    """`distance` of each of many with each of many, (n, m); both are stacks, (n, 2, 40, 40) and (m, 2, 40, 40)."""
+    one, other = (_unit(seen) for seen in _seen(larger, smaller, window, _BAR_MARGIN if bars else _MARGIN))
+    return 1000.0 * (1.0 - one @ other.T)
+
+
+def _unit(stack: Floats) -> Floats:
+    """(n, …) to (n, k): each at unit norm, zeros where there is nothing."""
+    flat = stack.reshape(stack.shape[0], -1)
+    return np.asarray(flat / (np.linalg.norm(flat, axis=1, keepdims=True) + 1e-9), dtype=np.float32)
+
+
 def _seen(larger: Floats, smaller: Floats, window: Window, margin: int) -> tuple[Floats, Floats]:
-    """Both pictures' gradients in the window, (2, n, n) each, at one scale and one sharpness, zero mean."""
+    """Both pictures' gradients in the window, (…, 2, n, n) each, at one scale and one sharpness, zero mean."""
     across, across_smaller = _kernels(window.left, window.width, margin)
     down, down_smaller = _kernels(window.top, window.height, margin)
     one: Floats = down @ larger @ across.T
     other: Floats = down_smaller @ smaller @ across_smaller.T
-    other[0] *= window.height  # per pixel of the larger, a derivative across goes by 1 / width,
-    other[1] *= window.width  # one down by 1 / height; a common factor does not matter
-    one -= one.mean(axis=(1, 2), keepdims=True)
-    other -= other.mean(axis=(1, 2), keepdims=True)
+    other[..., 0, :, :] *= window.height  # per pixel of the larger, a derivative across goes by 1 / width,
+    other[..., 1, :, :] *= window.width  # one down by 1 / height; a common factor does not matter
+    one -= one.mean(axis=(-2, -1), keepdims=True)
+    other -= other.mean(axis=(-2, -1), keepdims=True)
     return one, other
 
 
