@@ -72,11 +72,6 @@ _CARRIED = (
 )  # fmt: skip
 
 
-def verdict_of(reference: Status, copy: Status) -> Verdict | None:
-    """The table's cell; None where the pictures decide."""
-    return TABLE[reference, copy]
-
-
 def judge(
     users: pd.DataFrame,
     observations: pd.DataFrame,

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageDraw
 
-from auditor.comparison import OWN_ROW, TABLE, judge, verdict_of
+from auditor.comparison import OWN_ROW, TABLE, judge
 from auditor.model import (
     DRIFT,
     VERDICT_COLUMNS,
@@ -42,7 +42,7 @@ CELLS = [
 
 @pytest.mark.parametrize(("reference", "copy", "verdict"), CELLS)
 def test_every_cell_of_the_verdict_table_is_the_designs(reference: str, copy: str, verdict: str | None) -> None:
-    assert verdict_of(Status(reference), Status(copy)) == verdict
+    assert TABLE[Status(reference), Status(copy)] == verdict
 
 
 def test_the_table_has_a_cell_for_every_pair_of_statuses_and_no_other() -> None:

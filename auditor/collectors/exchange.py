@@ -38,12 +38,6 @@ class Exchange:
             "application",
             "the whole content of every mailbox, to read and to write; a photo is the least of it",
         ),
-        Permission(
-            "Office 365 Exchange Online",
-            "EWS.AccessAsUser.All",
-            "delegated",
-            "the mailbox of the person who signs in",
-        ),
     )
     tells_apart = "photo, no photo or no mailbox (one answer for both), refused"
     requests_per_user = 1.0

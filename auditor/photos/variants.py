@@ -44,26 +44,6 @@ def turn(gradients: Floats, how: str) -> Floats:
             raise ValueError(f"no such turn: {how}")
 
 
-def turn_colours(colours: Floats, how: str) -> Floats:
-    """The same for (n, n, 3) mean colours."""
-    match how:
-        case "mirror":
-            return colours[:, ::-1]
-        case "flipped":
-            return colours[::-1]
-        case "turned 180":
-            return colours[::-1, ::-1]
-    turned = colours.transpose(1, 0, 2)
-    match how:
-        case "turned 90":
-            return turned[:, ::-1]
-        case "turned 270":
-            return turned[::-1]
-        case "transverse":
-            return turned[::-1, ::-1]
-    return turned
-
-
 def turn_distances(one: Floats, other: Floats) -> dict[str, float]:
     """By turn: the distance of `one` to `other` so turned."""
     return {how: 1000.0 * (1.0 - float(np.vdot(one, turn(other, how)))) for how in TURNS}

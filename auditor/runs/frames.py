@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +18,7 @@ from auditor.model import (
     Column,
     Fingerprint,
     Observation,
-    Picture,
-    Status,
     User,
-    Way,
-    Workload,
 )
 
 _TYPES = {
@@ -118,25 +113,6 @@ def fingerprint_of(row: dict[str, Any]) -> Fingerprint | None:
     if not row["recipe"]:
         return None
     return Fingerprint(**{column.name: row[column.name] for column in FINGERPRINT_COLUMNS})
-
-
-def observation_of(row: dict[str, Any]) -> Observation:
-    """The observation of a row of `OBSERVATION_COLUMNS`."""
-    moment: datetime = row["observed_at"]
-    return Observation(
-        user_id=row["user_id"],
-        workload=Workload(row["workload"]),
-        status=Status(row["status"]),
-        way=Way(row["way"]),
-        observed_at=moment,
-        reason=row["reason"],
-        detail=row["detail"],
-        picture=Picture(row["picture"]),
-        judged=row["judged"],
-        fingerprint=fingerprint_of(row),
-        digest="" if row["recipe"] else row["sha256"],
-        signals=json.loads(row["signals"]),
-    )
 
 
 def users_table(users: Iterable[User]) -> pa.Table:

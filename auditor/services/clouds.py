@@ -1,7 +1,7 @@
 """The hosts of each Microsoft cloud.
 
-Sign-in and Graph hosts: Microsoft Graph's "National cloud deployments". The Exchange and SharePoint
-hosts of the national clouds are an assumption: no source that we read states them for this use.
+Sign-in and Graph hosts: Microsoft Graph's "National cloud deployments". The Exchange hosts
+of the national clouds are an assumption: no source that we read states them for this use.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """Origins, and the suffix of SharePoint host names."""
+    """Origins. SharePoint's are the tenant's own and come from the settings."""
 
     authority: str
     graph: str
     exchange: str
-    sharepoint_suffix: str
     yammer: str | None
     """None where Viva Engage does not exist."""
 
@@ -26,28 +25,24 @@ CLOUDS = {
         "https://login.microsoftonline.com",
         "https://graph.microsoft.com",
         "https://outlook.office365.com",
-        "sharepoint.com",
         "https://www.yammer.com",
     ),
     "gcc-high": Cloud(
         "https://login.microsoftonline.us",
         "https://graph.microsoft.us",
         "https://outlook.office365.us",
-        "sharepoint.us",
         None,
     ),
     "dod": Cloud(
         "https://login.microsoftonline.us",
         "https://dod-graph.microsoft.us",
         "https://webmail.apps.mil",
-        "dps.mil",
         None,
     ),
     "china": Cloud(
         "https://login.chinacloudapi.cn",
         "https://microsoftgraph.chinacloudapi.cn",
         "https://partner.outlook.cn",
-        "sharepoint.cn",
         None,
     ),
 }

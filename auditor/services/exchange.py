@@ -98,7 +98,7 @@ class Ews:
         """
         content = _ENVELOPE.format(impersonation="", address="nobody@example.invalid", size="none").encode()
         answer = await self.api.post(PATH, content, headers=_SOAP_HEADERS)
-        return _parse(answer.body) is not None and bool(_code(_parse(answer.body)))
+        return bool(_code(_parse(answer.body)))
 
     async def _ask(self, email: str) -> EwsAnswer:
         # The anchor sends the request to the server that holds the mailbox (as exchangelib does).

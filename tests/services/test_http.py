@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -249,26 +250,29 @@ def test_cookies_are_never_sent_back(start: Any, ca_bundle: Path) -> None:
     assert "cookie" not in server.seen[1][1]
 
 
-def test_no_more_requests_are_under_way_than_allowed(start: Any, ca_bundle: Path) -> None:
-    server = start()
-    under_way, most = 0, 0
+@pytest.mark.parametrize(("at_once", "meet"), [(2, False), (3, True)])
+def test_no_more_requests_are_under_way_than_allowed(start: Any, ca_bundle: Path, at_once: int, meet: bool) -> None:
+    """Three requests that wait for one another can only meet where three are let through."""
+    server, together = start(), threading.Barrier(3)
+    met: list[bool] = []
 
     def script(path: str, headers: dict[str, str], number: int) -> tuple[int, dict[str, str], bytes]:
-        nonlocal under_way, most
-        under_way += 1
-        most = max(most, under_way)
-        under_way -= 1
+        try:
+            together.wait(timeout=0.5)
+            met.append(True)
+        except threading.BrokenBarrierError:
+            met.append(False)
         return 200, {}, b""
 
     server.answers(script)
 
     async def work(api: Callable[..., Api]) -> None:
-        one = api(server, concurrency=2)
-        await asyncio.gather(*(one.get(f"/{number}") for number in range(20)))
+        one = api(server, concurrency=at_once)
+        await asyncio.gather(*(one.get(f"/{number}") for number in range(9)))
 
     run(work, ca_bundle)
-    assert len(server.seen) == 20
-    assert most <= 2
+    assert len(met) == 9
+    assert any(met) is meet
 
 
 @pytest.mark.parametrize(
