@@ -23,6 +23,7 @@ from auditor.collectors.build import Services
 from auditor.directory import ScopeError, list_users
 from auditor.judgement import judge_run
 from auditor.photos import RECIPE
+from auditor.photos.thresholds import ERROR_RATES
 from auditor.runs.folder import RunFolder, create, open_run
 from auditor.services.graph import Graph
 from auditor.settings import Settings
@@ -115,6 +116,7 @@ def _manifest(settings: Settings) -> dict[str, Any]:
         "run_id": uuid.uuid4().hex,
         "version": __version__,
         "recipe": RECIPE,
+        "error_rates": [asdict(rate) | {"bound": rate.bound} for rate in ERROR_RATES],
         "python": platform.python_version(),
         "tenant": {"id": settings.tenant_id},
         "asked_by": _who(),

@@ -28,6 +28,7 @@ from auditor.model import (
     Verdict,
     Workload,
 )
+from auditor.repetition import Tile, repeated_tiles, settled
 from auditor.runs import frames
 from auditor.runs.folder import RunFolder, observations_part, users_part, verdicts_part
 from auditor.settings import Settings
@@ -39,7 +40,8 @@ LEARNED = frozenset({Status.PHOTO, Status.PLACEHOLDER, Status.ABSENT, Status.UNR
 def judge_run(run: RunFolder, settings: Settings, progress: Progress) -> None:
     """Judge every shard, then finish the run: verdicts, tallies, what is incomplete, which pictures stay."""
     workloads = [Workload(name) for name in run.manifest["configured"]]
-    owners = _owners(run, Workload(run.manifest["reference"]))
+    tiles = repeated_tiles(run, workloads)
+    owners = _owners(run, Workload(run.manifest["reference"]), tiles)
     progress.start("judging", int(run.manifest["scope"]["in_scope"]))
     tally: Counter[tuple[str, str]] = Counter()
     reasons: Counter[tuple[str, str]] = Counter()
@@ -49,7 +51,7 @@ def judge_run(run: RunFolder, settings: Settings, progress: Progress) -> None:
     for shard in range(run.shards):
         users: pd.DataFrame = run.read_part(users_part(shard)).to_pandas()
         parts = [run.read_part(observations_part(workload, shard)) for workload in workloads]
-        observations = pa.concat_tables(parts)
+        observations = settled(pa.concat_tables(parts), tiles)
         verdicts = judge(users, observations.to_pandas(), run.manifest["reference"])
         _diagnose(verdicts, observations, users, owners)
         run.write_part(
@@ -89,16 +91,16 @@ class _Known:
     upns: Mapping[str, str]
 
 
-def _owners(run: RunFolder, reference: Workload) -> _Known:
+def _owners(run: RunFolder, reference: Workload, tiles: Mapping[Tile, int]) -> _Known:
     ids: list[str] = []
     hashes: list[str] = []
     shard_of: dict[str, int] = {}
     upns: dict[str, str] = {}
     for shard in range(run.shards):
         upns.update(zip(*run.read_part(users_part(shard), ["user_id", "upn"]).to_pydict().values(), strict=True))
-        light = run.read_part(observations_part(reference, shard), ["user_id", "judged", "status", "phash"])
-        for user_id, judged, status, phash in zip(*light.to_pydict().values(), strict=True):
-            if judged and status == Status.PHOTO:
+        light = run.read_part(observations_part(reference, shard), ["user_id", "judged", "status", "phash", "dhash"])
+        for user_id, judged, status, phash, dhash in zip(*light.to_pydict().values(), strict=True):
+            if judged and status == Status.PHOTO and (phash, dhash) not in tiles:
                 ids.append(user_id)
                 hashes.append(phash)
                 shard_of[user_id] = shard

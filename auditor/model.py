@@ -199,6 +199,9 @@ FAULT_REASONS = frozenset(
 )
 """Reasons that speak of a fault, of throttling or of a refusal: one such copy makes a run incomplete."""
 
+DOUBTFUL_LOOKS = "doubtful"
+"""How the signal `looks` of a photo begins that might be a placeholder: repetition over accounts settles it."""
+
 EXEMPT_REASONS = frozenset({Reason.NOT_SEPARATELY_READABLE, Reason.ENGAGE_NOT_SUBSCRIBED, Reason.EWS_REFUSED})
 """Reasons that speak of the tenant's make-up or its licences: even for everyone they do not make a run incomplete."""
 

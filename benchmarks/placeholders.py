@@ -846,11 +846,12 @@ def blank_disc(rng: Random, side: int) -> Image.Image:
 
 
 class Portraits:
-    """The portraits of a folder, in a fixed but mixed order."""
+    """The second half of a folder's portraits, in a fixed but mixed order: the first half was learned from."""
 
     def __init__(self, folder: Path):
         kinds = {".jpg", ".jpeg", ".png", ".webp"}
-        self.files = sorted(x for x in folder.glob("*") if x.suffix.lower() in kinds) if folder.is_dir() else []
+        files = sorted(x for x in folder.glob("*") if x.suffix.lower() in kinds) if folder.is_dir() else []
+        self.files = files[len(files) // 2 :]
         Random(SEED).shuffle(self.files)
         self.open = lru_cache(maxsize=2)(self._open)
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from auditor.collectors.contract import Keep
-from auditor.model import Fingerprint, Reason, Status
+from auditor.model import DOUBTFUL_LOOKS, Fingerprint, Reason, Status
 from auditor.photos import PictureTooLarge, UnreadablePicture, classify, fingerprint
 
 
@@ -23,7 +23,7 @@ class Looked:
     digest: str = ""
     """SHA-256 of bytes that hold no image."""
     looks: str = ""
-    """Which kind of placeholder it was taken for, and why; a signal."""
+    """Which kind of placeholder it was taken for, or that it is doubtful, and why; a signal."""
 
 
 async def look(
@@ -68,4 +68,4 @@ def _look_now(data: bytes, keep: Keep) -> Looked:
     looks = classify(made)
     if looks.placeholder:
         return Looked(Status.PLACEHOLDER, made, looks=f"{looks.kind}: {looks.signal}")
-    return Looked(Status.PHOTO, made)
+    return Looked(Status.PHOTO, made, looks=f"{DOUBTFUL_LOOKS}: {looks.signal}" if looks.doubtful else "")

@@ -25,7 +25,7 @@ class Comparison:
     decision: Decision
     kind: str
     """For `variant` how it differs: crop, mirror, rotated, greyscale, tone, overlay, letterbox, stretched.
-    For `same` a note: empty, `squared` or `low_resolution`. Empty for `different`."""
+    For `same` a note: empty, `squared`, `low_resolution` or `profile_lost`. Empty for `different`."""
     distance: float
     """The distance that decided: 1000 × (1 − correlation of gradients)."""
     sentence: str
@@ -172,6 +172,14 @@ def _recoloured(first: _Side, second: _Side, limit: float, distances: Distances)
     if min(tone.chroma) <= limits.GREY.value and max(tone.chroma) >= limits.COLOURED.value:
         which = first.name if tone.chroma[0] < tone.chroma[1] else second.name
         return _variant("greyscale", whole, limit, f"The same photo; the {which} is in grey.", distances)
+    tiny = _is_tiny(first, second)
+    rough = tiny and whole > _ROUGH
+    grey = (limits.TONE_GREY_ROUGH if rough else limits.TONE_GREY_TINY if tiny else limits.TONE_GREY).value
+    colour = limits.TONE_COLOUR.value * (1.5 if rough else 1.0)
+    toned = tone.grey >= grey or tone.colour >= colour
+    if toned and _lost_profile(first.structure.colours, second.structure.colours):
+        words = "The same photo; one has lost the colour profile (Display-P3) that the other kept."
+        return Comparison(Decision.SAME, "profile_lost", whole, words, _confidence(whole, limit), distances)
     curved = tone.uncurved <= limits.TONE_CURVE.value
     if (
         tone.second_worst >= limits.OVERLAY_FIELD.value
@@ -180,17 +188,24 @@ def _recoloured(first: _Side, second: _Side, limit: float, distances: Distances)
     ):
         words = "The same photo with something small laid upon it."
         return _variant("overlay", whole, limit, words, distances)
-    tiny = _is_tiny(first, second)
-    rough = tiny and whole > _ROUGH
-    grey = (limits.TONE_GREY_ROUGH if rough else limits.TONE_GREY_TINY if tiny else limits.TONE_GREY).value
-    colour = limits.TONE_COLOUR.value * (1.5 if rough else 1.0)
-    if tone.grey >= grey or tone.colour >= colour:
+    if toned:
         return _variant("tone", whole, limit, f"The same photo; {_tone_words(tone)}.", distances)
     return None
 
 
 _ROUGH = 6.0
 """Distance from which a tiny copy was made without antialiasing, which moves its mean colours."""
+
+
+def _lost_profile(one: Floats, other: Floats) -> bool:
+    """Whether one's colours are the other's in Display-P3 numbers: nobody edited it, a profile was dropped."""
+    return any(
+        max(left.grey, left.colour) <= limits.PROFILE_LOST.value
+        for left in (
+            variants.tones(variants.in_display_p3(one), other),
+            variants.tones(one, variants.in_display_p3(other)),
+        )
+    )
 
 
 def _tone_words(tone: variants.Tones) -> str:

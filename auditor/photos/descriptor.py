@@ -1,9 +1,9 @@
 """The gradient descriptor: what a picture's structure is, in 3.4 KB, whatever its size and encoding.
 
-The recipe `g1`. The picture, upright and flattened on white, is squashed to a square: area-averaged to a
+The recipe `g2`. The picture, upright and flattened on white, is squashed to a square: area-averaged to a
 48 × 48 lattice (so that a 648-px and a 48-px copy meet on equal terms), then to 40 × 40, blurred lightly,
 and only its horizontal and vertical derivatives are kept, zero mean, one byte each. Beside them: the mean
-colour of 8 × 8 fields, the strength of the gradients, and the features of `auditor.photos.looks`.
+colour of 8 × 8 fields and the strength of the gradients.
 
 Everything is linear in the pixels, so it is a function of pixels alone: two encodings of the same pixels
 differ by rounding only (platforms too: decoders may differ by one grey level). It is computed in double
@@ -24,10 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditor.photos.decode import Decoded
-from auditor.photos.looks import FEATURES, Looks, measure
 
-RECIPE: Final = "g1"
-"""Version of everything in this module and in `auditor.photos.looks`. Other recipes cannot be compared."""
+RECIPE: Final = "g2"
+"""Version of everything in this module. Other recipes cannot be compared."""
 
 LATTICE: Final = 48
 SIDE: Final = 40
@@ -43,7 +42,7 @@ _STRAYS = 4
 
 LUMA = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue: ITU-R BT.601, as JPEG's own luma and Pillow's mode L."""
-_HEADER = struct.Struct(f"<2sBBff4B{FEATURES}e")
+_HEADER = struct.Struct("<2sBBff4B")
 
 Floats = NDArray[np.floating[Any]]
 
@@ -60,7 +59,6 @@ class Descriptor:
     """Root mean square of the gradients, grey levels a lattice step."""
     borders: tuple[float, float, float, float]
     """Width of the uniform border at the left, top, right and bottom, in parts of the side (up to 0.5)."""
-    looks: Looks
 
 
 def describe(decoded: Decoded) -> bytes:
@@ -75,7 +73,7 @@ def describe(decoded: Decoded) -> bytes:
     block = LATTICE // FIELDS
     means = colours.reshape(FIELDS, block, FIELDS, block * 3).sum(axis=1).reshape(FIELDS, FIELDS, block, 3).sum(axis=2)
     means /= block * block
-    header = _HEADER.pack(RECIPE.encode(), SIDE, FIELDS, strength, step, *_borders(colours), *measure(colours).values())
+    header = _HEADER.pack(RECIPE.encode(), SIDE, FIELDS, strength, step, *_borders(colours))
     levels = np.asarray(np.rint(gradients / step), dtype=np.int8)
     return b"".join((header, np.asarray(np.rint(means), dtype=np.uint8).tobytes(), levels.tobytes()))
 
@@ -90,7 +88,7 @@ def parse(descriptor: bytes) -> Descriptor:
     expected = _HEADER.size + FIELDS * FIELDS * 3 + 2 * SIDE * SIDE
     if len(descriptor) != expected or descriptor[:2] != RECIPE.encode():
         raise ValueError(f"not a descriptor of recipe {RECIPE}: {len(descriptor)} bytes")
-    _, _, _, strength, _, left, top, right, bottom, *features = _HEADER.unpack_from(descriptor)
+    _, _, _, strength, _, left, top, right, bottom = _HEADER.unpack_from(descriptor)
     at = _HEADER.size
     colours = np.frombuffer(descriptor, np.uint8, FIELDS * FIELDS * 3, at).astype(np.float64)
     gradients = np.frombuffer(descriptor, np.int8, 2 * SIDE * SIDE, at + colours.size).astype(np.float64)
@@ -103,7 +101,6 @@ def parse(descriptor: bytes) -> Descriptor:
         colours.reshape(FIELDS, FIELDS, 3),
         strength,
         (left / LATTICE, top / LATTICE, right / LATTICE, bottom / LATTICE),
-        Looks.of(features),
     )
 
 

@@ -1,4 +1,8 @@
-"""Photo, or a stand-in that a service drew."""
+"""Photo, or a stand-in that a service drew.
+
+Told by the small network of `auditor.photos.network` from the descriptor alone; how well, `benchmarks/placeholders.py`
+measures with drawings that the network has never seen.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,8 @@ from enum import StrEnum
 
 from auditor.model import Fingerprint
 from auditor.photos.descriptor import parse
-from auditor.photos.looks import Looks
+from auditor.photos.network import CLASSES, likelihoods
+from auditor.photos.thresholds import PLACEHOLDER, PLACEHOLDER_DOUBTFUL
 
 
 class Look(StrEnum):
@@ -49,6 +54,12 @@ class Classification:
 REPEATED = 5
 """Accounts that must have a doubtful picture before it counts as a default image."""
 
+_LOOKS = {
+    PlaceholderKind.INITIALS: "one or two letters on an even ground",
+    PlaceholderKind.SILHOUETTE: "a head over shoulders without a face",
+    PlaceholderKind.BLANK: "nothing but an even ground",
+}
+
 
 def classify(fingerprint: Fingerprint, repeated: int = 1) -> Classification:
     """Tell a photo from initials, a silhouette, a blank or a default image by its looks.
@@ -61,96 +72,20 @@ def classify(fingerprint: Fingerprint, repeated: int = 1) -> Classification:
     Raises:
         ValueError: the fingerprint was made by another recipe.
     """
-    looks = parse(fingerprint.descriptor).looks
-    if looks.spread < 24 and looks.ground > 0.97:
-        return _placeholder(PlaceholderKind.BLANK, "All of the picture is one colour or one even gradient.")
-    small = min(fingerprint.width, fingerprint.height) < _SMALL_SIDE
-    kind, signal = _drawn(looks, _SMALL if small else _CLEAR)
-    if kind is not PlaceholderKind.NONE:
-        return _placeholder(kind, signal)
-    kind, signal = _drawn(looks, _DOUBT)
-    if kind is PlaceholderKind.NONE:
-        return Classification(Look.PHOTO, PlaceholderKind.NONE, _why_photo(looks))
+    likely = dict(zip(CLASSES, likelihoods(parse(fingerprint.descriptor)).tolist(), strict=True))
+    drawn = 1.0 - likely.pop("photo")
+    kind = PlaceholderKind(max(likely, key=likely.__getitem__))
+    signal = f"It shows {_LOOKS[kind]}, {drawn:.1%} likely drawn by a service."
+    if drawn >= PLACEHOLDER.value:
+        return Classification(Look.PLACEHOLDER, kind, signal)
+    if drawn < PLACEHOLDER_DOUBTFUL.value:
+        return _photo(f"It is {1 - drawn:.1%} likely a photo, a drawing or a logo that somebody chose.")
     if repeated >= REPEATED:
-        return _placeholder(
-            PlaceholderKind.DEFAULT, f"{repeated} accounts have the same picture, and it looks drawn: {signal}"
+        return Classification(
+            Look.PLACEHOLDER, PlaceholderKind.DEFAULT, f"{repeated} accounts have the same picture. {signal}"
         )
-    return Classification(Look.PHOTO, PlaceholderKind.NONE, f"Doubtful: {signal}", doubtful=True)
+    return Classification(Look.PHOTO, PlaceholderKind.NONE, signal, doubtful=True)
 
 
-def _placeholder(kind: PlaceholderKind, signal: str) -> Classification:
-    return Classification(Look.PLACEHOLDER, kind, signal)
-
-
-def _why_photo(looks: Looks) -> str:
-    if looks.ground < 0.38:
-        return "The picture has no flat ground."
-    if looks.unexplained_by_two > 0.05:
-        return f"{looks.unexplained_by_two:.0%} of the picture is neither ground nor a figure in one or two flat tones."
-    return "The figure has neither the shape of one or two letters nor of a head over shoulders."
-
-
-@dataclass(frozen=True, slots=True)
-class _Leeway:
-    """How far a picture may be from what was drawn, by its size: JPEG blurs the edges of small tiles."""
-
-    unexplained: float
-    features: float
-    roughness: float
-    shape: float
-    """0 where the shape must be right, 1 where doubt is enough."""
-
-
-_CLEAR = _Leeway(unexplained=0.014, features=0.002, roughness=4.0, shape=0.0)
-_SMALL = _Leeway(unexplained=0.035, features=0.004, roughness=7.0, shape=0.0)
-_DOUBT = _Leeway(unexplained=0.07, features=0.010, roughness=12.0, shape=1.0)
-_SMALL_SIDE = 72
-"""Short side in pixels below which a picture is small."""
-
-
-def _drawn(looks: Looks, leeway: _Leeway) -> tuple[PlaceholderKind, str]:
-    # The fields between a disk and its flat corners are blurred into each other: more is forgiven.
-    more = 1.6 if looks.disk else 1.0
-    if looks.contrast < 20 or looks.figure <= 0 or looks.roughness > leeway.roughness * more:
-        return PlaceholderKind.NONE, ""
-    if looks.unexplained <= leeway.unexplained * more and looks.features <= 3 * leeway.features:
-        if _letters(looks, leeway.shape):
-            return PlaceholderKind.INITIALS, "One or two letters in one colour on an even ground."
-        if looks.features <= leeway.features and _silhouette(looks, leeway.shape):
-            return PlaceholderKind.SILHOUETTE, "A symmetric head over shoulders in one flat tone on an even ground."
-    two = looks.unexplained_by_two <= 1.3 * leeway.unexplained * more and looks.features <= 0.5 * leeway.features
-    if two and _silhouette(looks, leeway.shape):
-        return PlaceholderKind.SILHOUETTE, "A symmetric head over shoulders in two flat tones on an even ground."
-    return PlaceholderKind.NONE, ""
-
-
-def _letters(looks: Looks, slack: float) -> bool:
-    """In the middle, clear of the edges, as tall as letters are, drawn with strokes and not with areas."""
-    height, width = looks.bottom - looks.top, looks.right - looks.left
-    middle_x, middle_y = (looks.left + looks.right) / 2, (looks.top + looks.bottom) / 2
-    return (
-        min(looks.left, looks.top, 1 - looks.right, 1 - looks.bottom) >= 0.06
-        and 0.12 <= height <= 0.72 + 0.05 * slack
-        and width <= 0.9
-        and abs(middle_x - 0.5) <= 0.09 + 0.04 * slack
-        and abs(middle_y - 0.5) <= 0.18 + 0.04 * slack
-        and width <= (3.2 + 0.4 * slack) * height
-        and looks.thickness <= min(0.24, (0.52 + 0.08 * slack) * max(height, 0.6 * width))
-        and looks.components <= 9 + 3 * slack
-    )
-
-
-def _silhouette(looks: Looks, slack: float) -> bool:
-    """Symmetric, solid, a head, no wider neck, and wider shoulders lower down."""
-    return (
-        looks.symmetry >= 0.86 - 0.08 * slack
-        and 0.10 <= looks.figure <= 0.75
-        and looks.thickness >= 0.16
-        and looks.shoulders >= (1.15 - 0.1 * slack) * looks.head
-        and 0.12 <= looks.head <= 0.62
-        and 0.03 <= looks.top <= 0.45
-        and looks.bottom >= 0.66
-        and looks.solid >= 0.6 - 0.1 * slack
-        and looks.axis >= 0.8 - 0.1 * slack
-        and looks.holes <= 0.0015 + 0.003 * slack
-    )
+def _photo(signal: str) -> Classification:
+    return Classification(Look.PHOTO, PlaceholderKind.NONE, signal)

@@ -99,6 +99,18 @@ def tones(one: Floats, other: Floats) -> Tones:
     )
 
 
+_TO_DISPLAY_P3 = np.array(((0.8225, 0.1774, 0.0), (0.0332, 0.9669, 0.0), (0.0171, 0.0724, 0.9108)))
+"""Linear sRGB to linear Display-P3 (SMPTE EG 432-1 and IEC 61966-2-1, both with white D65)."""
+
+
+def in_display_p3(colours: Floats) -> Floats:
+    """The numbers that sRGB colours (..., 3) have in Display-P3: what is left where a profile is dropped."""
+    coded = colours / 255.0
+    linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
+    wide = np.clip(linear @ _TO_DISPLAY_P3.T, 0.0, 1.0)
+    return np.asarray(np.where(wide <= 0.0031308, wide * 12.92, 1.055 * wide ** (1 / 2.4) - 0.055) * 255.0)
+
+
 def _rms(values: Floats) -> float:
     return math.sqrt(float(np.vdot(values, values)) / values.size)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -32,6 +32,18 @@ class Setting:
     name: str
     value: str
     origin: str
+
+
+@dataclass(frozen=True)
+class ErrorRate:
+    """How often a decision about pictures was wrong where it was measured."""
+
+    what: str
+    where: str
+    errors: int
+    trials: int
+    bound: float
+    """Below this the rate lies, with 95 % confidence."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +83,7 @@ class Facts:
     run_id: str
     version: str
     recipe: str
+    error_rates: tuple[ErrorRate, ...]
     tenant: str
     tenant_id: str
     domain: str
@@ -112,6 +125,7 @@ def read(manifest: Mapping[str, Any]) -> Facts:
         run_id=_text(manifest.get("run_id")),
         version=_text(manifest.get("version")),
         recipe=_text(manifest.get("recipe")),
+        error_rates=tuple(_error_rates(_sequence(manifest.get("error_rates")))),
         tenant=_text(tenant.get("name")) or _text(tenant.get("domain")) or "Unnamed tenant",
         tenant_id=_text(tenant.get("id")),
         domain=_text(tenant.get("domain")),
@@ -234,3 +248,10 @@ def _instant(value: Any) -> datetime | None:
     except ValueError:
         return None
     return made.replace(tzinfo=UTC) if made.tzinfo is None else made.astimezone(UTC)
+
+
+def _error_rates(items: Sequence[Any]) -> Iterator[ErrorRate]:
+    for item in map(_mapping, items):
+        errors, trials, bound = _number(item.get("errors")), _number(item.get("trials")), item.get("bound")
+        if errors is not None and trials and isinstance(bound, float):
+            yield ErrorRate(_text(item.get("what")), _text(item.get("where")), errors, trials, bound)

@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from auditor.simulator import drawing
 from auditor.simulator.tenant import Rendition, Store
@@ -31,8 +31,8 @@ THUMBNAIL_LIMIT = 10 * 1024
 
 Kind = Literal["photo", "placeholder", "broken"]
 Junk = Literal["truncated", "flipped", "random", "html", "pdf"]
-Edit = Literal["crop", "mirror", "rotate", "grey", "reencode", "letterbox"]
-VARIANT_EDITS: frozenset[Edit] = frozenset({"crop", "mirror", "rotate", "grey", "letterbox"})
+Edit = Literal["crop", "mirror", "rotate", "grey", "reencode", "letterbox", "brighten", "badge"]
+VARIANT_EDITS: frozenset[Edit] = frozenset({"crop", "mirror", "rotate", "grey", "letterbox", "brighten", "badge"})
 """Edits after which the picture is another version of the photo, no longer the photo itself."""
 
 Form = Literal[
@@ -275,6 +275,16 @@ def _edit(image: Image.Image, edit: Edit, name: str) -> Image.Image:
             height = round(image.height * 0.74)
             framed.paste(centre_square(image).resize((height, height)), ((image.width - height) // 2,) * 2)
             return framed
+        case "brighten":
+            return image.point(lambda level: min(255, round(level * 1.25)))
+        case "badge":
+            badged = image.copy()
+            across = round(min(image.size) * 0.3)
+            corner = (image.width - across, image.height - across)
+            mask = Image.new("L", (across * 4, across * 4), 0)
+            ImageDraw.Draw(mask).ellipse((0, 0, across * 4 - 1, across * 4 - 1), fill=255)
+            badged.paste((230, 30, 120), corner, mask.resize((across, across), Image.Resampling.BOX))
+            return badged
 
 
 # Files ----------------------------------------------------------------------------------------------

@@ -220,6 +220,10 @@ def fabricate(tmp_path_factory: pytest.TempPathFactory) -> Fabricate:
                 verdicts.append(row)
         told: dict[str, Any] = {
             "run_id": "20261120T095803Z-7f3a", "version": "0.1.0", "recipe": "r1",
+            "error_rates": [
+                {"what": "strangers called the same", "where": "pairs of portraits", "errors": 0, "trials": 51_314,
+                 "bound": 5.8e-5}
+            ],
             "tenant": {"id": "3f1c2d8e-7c1b-4f0e-9a55-2b7b6f3f9c01", "name": "Contoso Ltd", "domain": "contoso.com"},
             "asked_by": "auditor@contoso.com", "started": "2026-11-20T09:58:03Z",
             "finished": "2026-11-20T10:01:27Z", "complete": True, "incomplete_because": [], "reference": "entra",

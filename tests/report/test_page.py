@@ -129,6 +129,12 @@ def test_the_first_screen_tells_tenant_date_scope_and_verdict(fabricate, tmp_pat
     assert re.search(rf"<title>≠ {counted.drifting} of {counted.users} drift · Contoso Ltd", text)
 
 
+def test_the_page_says_how_often_its_judgement_was_wrong_where_it_was_measured(fabricate, tmp_path):
+    cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", drawn(fabricate(users=4), tmp_path))
+    at = cells.index("strangers called the same")
+    assert cells[at + 1 : at + 5] == ["0", "51,314", "0.0058 %", "pairs of portraits"]
+
+
 def test_every_drifting_user_has_a_card_and_nobody_else(fabricate, tmp_path):
     view = fabricate()
     drifting = view.verdicts[view.verdicts["verdict"].isin(DRIFT)]["user_id"].unique()

@@ -1,0 +1,79 @@
+"""A small convolutional network that tells drawn stand-ins from what people choose, in plain numpy.
+
+It sees a descriptor and nothing else: the gradients, how strong they are, and the mean colours. Its weights, in
+`placeholders.npz`, were learned by `training/train.py` from drawings and from one half of the benchmark's portraits.
+Computed in double precision, so that no order of additions shows in what is decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import resources
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auditor.photos.descriptor import FIELDS, SIDE, Descriptor
+
+CLASSES: Final = ("photo", "initials", "silhouette", "blank")
+CHANNELS: Final = 7
+STRIDES: Final = (2, 1, 2, 1, 2, 1)
+"""Of the convolutions, in order. All but the first are 3 × 3, with a border of zeros."""
+
+Floats = NDArray[np.floating[Any]]
+
+
+def unevenness(descriptor: Descriptor) -> Floats:
+    """The gradients, (2, 40, 40), in grey levels a lattice step, 0 where the ground is even.
+
+    A descriptor's gradients have zero mean, which moves even places away from 0. Where much is even, the median
+    is; a ground that shades evenly counts as even, too.
+    """
+    levels = descriptor.gradients * (descriptor.strength * np.sqrt(descriptor.gradients.size))
+    return np.asarray(levels - np.median(levels, axis=(1, 2), keepdims=True))
+
+
+def seen(descriptor: Descriptor) -> Floats:
+    """What the network is shown, (7, 40, 40).
+
+    The gradients by their largest, the logarithms of their sizes in grey levels (flat is flat, however strong
+    the rest), and the mean colours around 0.
+    """
+    gradients = unevenness(descriptor)
+    levels = np.abs(gradients)
+    largest = max(float(levels.max()), 1e-9)
+    colours = descriptor.colours.transpose(2, 0, 1) / 255.0 - 0.5
+    wide = colours.repeat(SIDE // FIELDS, axis=1).repeat(SIDE // FIELDS, axis=2)
+    return np.concatenate([gradients / largest, np.log1p(4.0 * levels) / 5.0, wide])
+
+
+def likelihoods(descriptor: Descriptor) -> Floats:
+    """How likely the picture is each of `CLASSES`, (4,), together 1."""
+    weights = _weights()
+    layer = seen(descriptor)
+    for at, stride in enumerate(STRIDES):
+        layer = _convolved(layer, weights[f"kernel{at}"], weights[f"bias{at}"], stride)
+    pooled = np.concatenate([layer.mean(axis=(1, 2)), layer.max(axis=(1, 2)), [np.log1p(descriptor.strength) / 4.0]])
+    hidden = np.maximum(weights["hidden"] @ pooled + weights["hidden_bias"], 0.0)
+    scores = weights["scores"] @ hidden + weights["scores_bias"]
+    odds = np.exp(scores - scores.max())
+    return np.asarray(odds / odds.sum())
+
+
+def _convolved(layer: Floats, kernel: Floats, bias: Floats, stride: int) -> Floats:
+    """(c, h, w) by (k, c, n, n), a border of zeros, and what is below 0 cut off."""
+    reach = kernel.shape[2] // 2
+    padded = np.pad(layer, ((0, 0), (reach, reach), (reach, reach)))
+    patches = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape[2:], axis=(1, 2))[:, ::stride, ::stride]
+    high, wide = patches.shape[1:3]
+    columns = patches.transpose(0, 3, 4, 1, 2).reshape(-1, high * wide)
+    made = kernel.reshape(kernel.shape[0], -1) @ columns + bias[:, None]
+    return np.maximum(made, 0.0).reshape(-1, high, wide)
+
+
+@lru_cache(maxsize=1)
+def _weights() -> Mapping[str, Floats]:
+    with resources.files("auditor.photos").joinpath("placeholders.npz").open("rb") as file:
+        return {name: array.astype(np.float64) for name, array in np.load(file, allow_pickle=False).items()}
