@@ -79,11 +79,11 @@ def _names(_context: click.Context, _parameter: click.Parameter, value: str | No
 @click.option("--throttle", is_flag=True, help="Play the published limits of each service, with their headers.")
 @click.option(
     "--throttle-speed",
-    type=click.FloatRange(1, 1000),
+    type=click.FloatRange(0.01, 1000),
     default=1.0,
     show_default=True,
     metavar="N",
-    help="Let the windows of the limits pass N times faster.",
+    help="Let the windows of the limits, and what a photo takes, pass N times faster.",
 )
 @click.option("--request-log", is_flag=True, help="Record every request in DIR/requests.jsonl.")
 @click.option(

@@ -17,7 +17,7 @@ from auditor.simulator.tokens import Mint
 _SHORT = 32
 """Bytes; half of a body shorter than this may be a good body that says something else."""
 _NO_ANSWER = frozenset({"connection/refused", "connection/reset_before"})
-_NEEDS_BODY = frozenset({"connection/reset_inside", "slow/drip", "wrong_answer/content_type"})
+_CUT = frozenset({"reset_inside", "truncated", "chunk_cut"})
 
 
 @dataclass(frozen=True)
@@ -105,11 +105,14 @@ class Playing:
             # What needs no token is not refused for one.
             form = BY_NAME["server_error/502"]
             return form, whole_answer(form, plan, service.name, request, hit.digest)
-        body = response.body if response.status not in {204, 304} else b""
-        if not body and (form.kind == "damaged" or str(form) in _NEEDS_BODY):
-            return BY_NAME["connection/reset_before"], None
-        if str(form) == "damaged/wrong_length" and len(body) < _SHORT:
+        if not response.body or response.status in {204, 304}:
+            # Where there is nothing to cut short, something is promised; where nothing to corrupt, nothing comes.
+            if form.name == "corrupted" or response.status in {204, 304}:
+                return BY_NAME["connection/reset_before"], None
+            response = replace(response, body=bytes(2 * _SHORT)) if form.name in _CUT else response
+        if form.name == "wrong_length" and len(response.body) < _SHORT:
             form = BY_NAME["damaged/truncated"]
+            response = replace(response, body=response.body or bytes(2 * _SHORT))
         return form, _altered(form, response, hit.digest, plan.overlong_bytes)
 
     def _page(self, origin: str, hit: Hit) -> str:

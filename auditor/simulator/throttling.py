@@ -103,7 +103,7 @@ class Throttling:
         if origin == "graph":
             async with self._graph(request, app) as admission:
                 yield admission
-        elif origin == "exchange":
+        elif origin == "exchange" and request.path.lower().startswith("/ews/"):
             async with self._exchange(request, app) as admission:
                 yield admission
         elif origin.startswith("sharepoint"):

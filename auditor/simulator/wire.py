@@ -91,7 +91,7 @@ async def drip(send: Send, response: Response, method: str, seconds: float) -> N
     headers, body = on_the_wire(response, method)
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     size = max(1, -(-len(body) // 20))
-    pieces = [body[start : start + size] for start in range(0, len(body), size)]
+    pieces = [body[start : start + size] for start in range(0, len(body), size)] or [b""]
     for piece in pieces:
         await asyncio.sleep(seconds / len(pieces))
         await send({"type": "http.response.body", "body": piece, "more_body": True})
