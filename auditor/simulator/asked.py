@@ -20,7 +20,7 @@ NO_FAULTS = frozenset({"authorization_code", "urn:ietf:params:oauth:grant-type:d
 """Grants that are good for one use: an answer that is lost cannot be asked for again."""
 _GRAPH_USER = re.compile(r"(?i)/v1\.0/users/(?P<user>[^/]+)/(?P<what>photos?)(?P<rest>/.*)?")
 _GRAPH_LIST = re.compile(r"(?i)/v1\.0/(?:users|groups|groups/[^/]+/(?:members|transitiveMembers)(?:/[^/$]+)?)")
-_EMAIL = re.compile(rb"<(?:\w+:)?Email>([^<]+)<")
+_EMAIL = re.compile(rb"<(?:\w+:)?Email(?:\s[^>]*)?>([^<]+)<")
 _CLAIM = re.compile(r"(?i)membership\|([^']+)")
 
 
