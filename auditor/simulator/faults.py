@@ -255,15 +255,18 @@ def _applies(form: Form, origin: str, asked: Asked, *, in_batch: bool) -> bool:
 def _form(forms: tuple[Form, ...], number: int, count: int, block: int, shift: int) -> Form:
     """The form of a block's numbered fault: every one, then the common ones again; or, where there are too few
     faults, every kind, its forms by turns. Pages of lists are few: half of their faults are faults of paging."""
-    kinds = list(dict.fromkeys(form.kind for form in forms))
-    pages = [form for form in forms if form.kind == "pages"]
-    if pages and number % 2 and len(kinds) > 1:
-        return pages[(number // 2 + block + shift) % len(pages)]
+    pages = tuple(form for form in forms if form.kind == "pages")
+    if pages and len(pages) < len(forms):
+        if number % 2:
+            return pages[(number // 2 + block + shift) % len(pages)]
+        forms = tuple(form for form in forms if form.kind != "pages")
+        number, count = number // 2, (count + 1) // 2
     if count >= len(forms):
         if number < len(forms):
             return forms[number]
         common = [form for form in forms if not form.rare and not form.first_only] or list(forms)
         return common[(number + block) % len(common)]
+    kinds = list(dict.fromkeys(form.kind for form in forms))
     turn = number if count >= len(kinds) else block * count + number
     chosen = [form for form in forms if form.kind == kinds[turn % len(kinds)]]
     return chosen[(block + turn // len(kinds) + shift) % len(chosen)]

@@ -131,6 +131,23 @@ def test_every_500_requests_of_a_kind_hold_everything(case: str, plan: str, tmp_
                 assert expected - set(window) == set()
 
 
+@pytest.mark.parametrize("plan", ["heavy", "hostile"])
+def test_every_500_pages_hold_everything_and_half_of_their_faults_are_of_paging(plan: str, tmp_path: Path) -> None:
+    for seed in range(8):
+        faults = begun(plan, seed, tmp_path)
+        found: list[str] = []
+        for page in range(1, 1200):
+            hit = faults.draw("yammer", request(f"/api/v1/users.json?page={page}"), more=lambda: True)
+            found.append(str(hit.form) if hit else "")
+            faults.draw("yammer", request("/api/v1/users.json?page=1"))  # begin anew: an endless list ends
+        paging = [one for one in found if one.startswith("pages/")]
+        assert {"pages/repeated", "pages/duplicate_users"} <= set(found[:WINDOW])
+        assert 1 <= paging.count("pages/endless") <= 2
+        assert 0.25 <= len(paging) / sum(map(bool, found)) <= 0.6
+        for start in range(0, len(found) - WINDOW + 1, 25):
+            assert ANYWHERE - set(found[start : start + WINDOW]) == set()
+
+
 @pytest.mark.parametrize("plan", list(NAMED))
 def test_what_may_be_final_for_a_patient_client_hits_one_user_in_a_hundred_at_most(plan: str, tmp_path: Path) -> None:
     chosen = [account for account in people().accounts if account.in_scope]
