@@ -8,6 +8,8 @@ import io
 import json
 import re
 import ssl
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,8 +23,10 @@ import httpx
 import pytest
 from PIL import Image
 
-from auditor.simulator.fault_plan import FORMS, KINDS, NAMED
+from auditor.simulator import ews_soap
+from auditor.simulator.fault_plan import FORMS, KINDS, NAMED, PlanError, read_plan
 from auditor.simulator.population import make_tenant
+from auditor.simulator.services import ORIGINS
 
 USERS, SEED = 620, 3
 ATTEMPTS = 5
@@ -436,8 +440,6 @@ def test_the_busy_fault_has_the_shape_of_its_source(scripted: Scripted, wire: An
     def tags(text: str | bytes) -> list[str]:
         return [element.tag for element in ElementTree.fromstring(text).iter()]
 
-    from auditor.simulator import ews_soap
-
     made = ews_soap.fault("ErrorServerBusy", "busy", back_off_ms=5000)
     assert tags(made) == tags(wire("exchange/server-busy.xml").encode())
 
@@ -601,25 +603,22 @@ def test_without_a_plan_there_is_no_record_of_faults(tenant: Any) -> None:
     ],
 )
 def test_a_plan_that_cannot_be_is_refused_with_its_reason(text: str, words: str, tmp_path: Path) -> None:
-    from click.testing import CliRunner
-
-    from auditor.cli.simulate import command
-
     plan = tmp_path / "plan.toml"
     plan.write_text(text, encoding="utf-8")
-    ran = CliRunner().invoke(command, ["--faults", str(plan), "--out", str(tmp_path / "out")])
-    assert ran.exit_code == 2
-    assert words in ran.output
+    with pytest.raises(PlanError, match=words) as refused:
+        read_plan(str(plan), ORIGINS)
+    assert str(plan) in str(refused.value)
 
 
-def test_an_unknown_plan_is_refused_with_the_names_of_the_known(tmp_path: Path) -> None:
-    from click.testing import CliRunner
-
-    from auditor.cli.simulate import command
-
-    ran = CliRunner().invoke(command, ["--faults", "mild", "--out", str(tmp_path)])
-    assert ran.exit_code == 2
-    assert "light, heavy, hostile" in " ".join(ran.output.split())
+def test_a_plan_that_cannot_be_ends_the_command_with_2(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text("rate = 2", encoding="utf-8")
+    for given, words in ((str(plan), "rate"), ("mild", "light, heavy, hostile")):
+        command = [sys.executable, "-m", "auditor.cli.simulate", "--faults", given, "--out", str(tmp_path / "out")]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert ran.returncode == 2
+        assert words in " ".join(ran.stderr.split())
+        assert "Traceback" not in ran.stderr
 
 
 def test_a_plan_of_one_kind_at_one_origin_touches_nothing_else(tenant: Any, tmp_path: Path) -> None:
