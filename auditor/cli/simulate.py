@@ -9,6 +9,7 @@ from typing import Literal, cast
 
 import click
 
+from auditor.simulator.fault_plan import Plan, PlanError, read_plan
 from auditor.simulator.population import make_tenant
 from auditor.simulator.server import PortInUseError, Serving, serve
 from auditor.simulator.services import ORIGINS, Options, parse_role
@@ -21,6 +22,13 @@ def _roles(_context: click.Context, _parameter: click.Parameter, values: tuple[s
     try:
         return frozenset(parse_role(value) for value in values)
     except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _plan(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Plan | None:
+    try:
+        return None if value is None else read_plan(value, ORIGINS)
+    except PlanError as error:
         raise click.BadParameter(str(error)) from error
 
 
@@ -61,6 +69,22 @@ def _names(_context: click.Context, _parameter: click.Parameter, value: str | No
     metavar="P",
     help=f"Use the ports P to P+{len(ORIGINS) - 1} instead of free ones.",
 )
+@click.option(
+    "--faults",
+    callback=_plan,
+    metavar="PLAN",
+    help="Answer with faults: `light` (2 % of the requests), `heavy` (20 %), `hostile` (40 %) or a TOML file; what was"
+    " played stands in DIR/faults.csv.",
+)
+@click.option("--throttle", is_flag=True, help="Play the published limits of each service, with their headers.")
+@click.option(
+    "--throttle-speed",
+    type=click.FloatRange(0.01, 1000),
+    default=1.0,
+    show_default=True,
+    metavar="N",
+    help="Let the windows of the limits, and what a photo takes, pass N times faster.",
+)
 @click.option("--request-log", is_flag=True, help="Record every request in DIR/requests.jsonl.")
 @click.option(
     "--out",
@@ -81,6 +105,9 @@ def command(
     without_roles: frozenset[tuple[str, str]],
     expired_certificate: bool,
     base_port: int | None,
+    faults: Plan | None,
+    throttle: bool,
+    throttle_speed: float,
     request_log: bool,
     out: Path,
 ) -> None:
@@ -100,7 +127,12 @@ def command(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     options = Options(
-        ews=ews == "on", engage=engage, without_roles=without_roles, expired_certificate=expired_certificate
+        ews=ews == "on",
+        engage=engage,
+        without_roles=without_roles,
+        expired_certificate=expired_certificate,
+        faults=faults,
+        throttle_speed=throttle_speed if throttle else None,
     )
     serving = Serving(options, base_port, request_log)
     try:

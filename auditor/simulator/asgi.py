@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from auditor.simulator.requestlog import RequestLog
@@ -40,6 +40,12 @@ class Request:
     """The origin that was asked, for example https://127.0.0.1:43001."""
     params: Mapping[str, str] = field(default_factory=dict)
     """What the route's pattern captured."""
+    fault: str = ""
+    """What the handler itself has to play: a form of the faults of pages, with a number where it needs one."""
+    unspoiled: bool = False
+    """The answer will be spoiled as a whole: what it is made of is not."""
+    crowded: bool = False
+    """As many requests of its kind are under way as may be."""
 
     def queries(self) -> dict[str, str]:
         """The query's values by name as sent; of repeated names the first."""
@@ -93,6 +99,18 @@ class RefusedError(Exception):
 
 
 Handler = Callable[[Request], Response]
+
+
+class Interference(Protocol):
+    """What stands between a service and those who ask it: faults and limits."""
+
+    async def serve(self, service: Service, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request over the wire."""
+        ...
+
+    def step(self, service: Service, request: Request) -> list[Response]:
+        """The answers to a step of a batch: usually one."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,20 +173,40 @@ class Service:
         self._error = error
         self._normalise = normalise
         self._log = log or RequestLog()
+        self.interference: Interference | None = None
 
     def answer(self, request: Request, *, in_batch: bool = False) -> Response:
         """What this service says, recorded."""
-        response = self._answer(replace(request, path=self._normalise(request.path)))
+        response = self.unrecorded(request)
+        self.record(request, response.status, in_batch=in_batch)
+        return response
+
+    def unrecorded(self, request: Request) -> Response:
+        """What this service says."""
+        return self._answer(self.normalised(request))
+
+    def normalised(self, request: Request) -> Request:
+        """The request with its path as the routes know it."""
+        return replace(request, path=self._normalise(request.path))
+
+    def steps(self, request: Request) -> list[Response]:
+        """The answers to a step of a batch, recorded: one, unless a fault doubles or drops it."""
+        if self.interference is None:
+            return [self.answer(request, in_batch=True)]
+        return self.interference.step(self, request)
+
+    def record(self, request: Request, status: int, *, in_batch: bool = False, fault: str = "") -> None:
+        """Write down that this was asked; status 0 for no answer at all."""
         self._log.record(
             self.name,
             request.method,
             request.path,
             request.query_string,
-            response.status,
+            status,
             authorized="authorization" in request.headers,
             in_batch=in_batch,
+            fault=fault,
         )
-        return response
 
     def _answer(self, request: Request) -> Response:
         other_method = False
@@ -204,8 +242,11 @@ class Service:
             body=body or b"",
             origin=self.origin,
         )
+        if self.interference is not None and body is not None:
+            await self.interference.serve(self, request, scope, receive, send)
+            return
         response = self._error(413, "The request is too large.") if body is None else self.answer(request)
-        await _write(response, request.method, send)
+        await write(response, request.method, send)
 
 
 async def _read_body(receive: Receive) -> bytes | None:
@@ -223,12 +264,19 @@ async def _read_body(receive: Receive) -> bytes | None:
             return b"".join(chunks) if size <= BODY_LIMIT else None
 
 
-async def _write(response: Response, method: str, send: Send) -> None:
+async def write(response: Response, method: str, send: Send) -> None:
+    """Send an answer in one piece."""
+    headers, body = on_the_wire(response, method)
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def on_the_wire(response: Response, method: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Headers and body as they are sent."""
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     if response.content_type:
         headers.append((b"content-type", response.content_type.encode("latin-1")))
     body = b"" if response.status in {204, 304} or method == "HEAD" else response.body
     if response.status not in {204, 304}:
         headers.append((b"content-length", str(len(response.body)).encode()))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    return headers, body

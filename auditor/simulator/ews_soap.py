@@ -74,22 +74,28 @@ def photo(*, has_changed: bool, data: str | None, content_type: str) -> bytes:
     )
 
 
-def error(code: str, message: str) -> bytes:
-    """The answer of a call that failed: HTTP 200 with a response code."""
+def error(code: str, message: str, *, back_off_ms: int | None = None) -> bytes:
+    """The answer of a call that failed: HTTP 200 with a response code; the wait asked for stands in MessageXml."""
+    waiting = "" if back_off_ms is None else f"<MessageXml>{_back_off(back_off_ms)}</MessageXml>"
     return _envelope(
         f'<GetUserPhotoResponse ResponseClass="Error" xmlns="{MESSAGES}"><MessageText>{escape(message)}</MessageText>'
-        f"<ResponseCode>{escape(code)}</ResponseCode><HasChanged>false</HasChanged></GetUserPhotoResponse>"
+        f"<ResponseCode>{escape(code)}</ResponseCode>{waiting}<HasChanged>false</HasChanged></GetUserPhotoResponse>"
     )
 
 
-def fault(code: str, message: str) -> bytes:
+def fault(code: str, message: str, *, back_off_ms: int | None = None) -> bytes:
     """A SOAP fault."""
+    waiting = "" if back_off_ms is None else f'<t:MessageXml xmlns:t="{TYPES}">{_back_off(back_off_ms)}</t:MessageXml>'
     return _envelope(
         f'<s:Fault><faultcode xmlns:a="{TYPES}">a:{escape(code)}</faultcode>'
         f'<faultstring xml:lang="en-US">{escape(message)}</faultstring>'
         f'<detail><e:ResponseCode xmlns:e="{ERRORS}">{escape(code)}</e:ResponseCode>'
-        f'<e:Message xmlns:e="{ERRORS}">{escape(message)}</e:Message></detail></s:Fault>'
+        f'<e:Message xmlns:e="{ERRORS}">{escape(message)}</e:Message>{waiting}</detail></s:Fault>'
     )
+
+
+def _back_off(milliseconds: int) -> str:
+    return f'<t:Value xmlns:t="{TYPES}" Name="BackOffMilliseconds">{milliseconds}</t:Value>'
 
 
 def _envelope(body: str) -> bytes:

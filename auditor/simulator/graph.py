@@ -8,7 +8,7 @@ from auditor.simulator.asgi import Request, Response, Service
 from auditor.simulator.graph_answers import GraphAccess, graph_error, plain_graph_error
 from auditor.simulator.graph_batch import batch_route
 from auditor.simulator.graph_photos import Photos
-from auditor.simulator.graph_users import Directory
+from auditor.simulator.graph_users import LARGEST_PAGE, Directory
 from auditor.simulator.lookup import Lookup
 from auditor.simulator.requestlog import RequestLog
 from auditor.simulator.tokens import Mint
@@ -17,16 +17,18 @@ _DOUBLE_SLASH = re.compile(r"/{2,}")
 _KEY_IN_PARENTHESES = re.compile(r"(?i)/(users|groups)\('([^/]+?)'\)")
 
 
-def make_graph(origin: str, lookup: Lookup, mint: Mint, organisation: str, log: RequestLog) -> Service:
-    """The Graph service."""
+def make_graph(
+    origin: str, lookup: Lookup, mint: Mint, organisation: str, log: RequestLog, *, largest_page: int = LARGEST_PAGE
+) -> Service:
+    """The Graph service; a page of users holds no more than `largest_page`, whatever was asked for."""
     access = GraphAccess(mint)
-    directory = Directory(origin, lookup.tenant, lookup, access, organisation)
+    directory = Directory(origin, lookup.tenant, lookup, access, organisation, largest_page)
     photos = Photos(origin, lookup.tenant.tenant_id, lookup, access)
 
-    def ask(request: Request) -> Response:
+    def ask(request: Request) -> list[Response]:
         if request.path.lower().endswith("/$batch"):
-            return graph_error(400, "BadRequest", "A batch cannot hold a batch.")
-        return service.answer(request, in_batch=True)
+            return [graph_error(400, "BadRequest", "A batch cannot hold a batch.")]
+        return service.steps(request)
 
     routes = [batch_route(access, ask), *directory.routes(), *photos.routes()]
     service = Service("graph", origin, routes, error=plain_graph_error, normalise=_normalise, log=log)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -14,7 +14,8 @@ from auditor.simulator.graph_answers import VERSION, GraphAccess, graph_error, g
 
 LARGEST_BATCH = 20
 
-Ask = Callable[[Request], Response]
+Ask = Callable[[Request], Sequence[Response]]
+"""The answers to a step; more or less than one only by a fault."""
 
 
 def batch_route(access: GraphAccess, ask: Ask) -> Route:
@@ -55,11 +56,13 @@ def _answers(request: Request, items: list[dict[str, Any]], ask: Ask) -> list[di
         identity = str(item["id"])
         failed = any(statuses.get(str(other), 424) >= 400 for other in item.get("dependsOn") or ())
         if failed:
-            response = graph_error(424, "FailedDependency", "A step that this step depends on has failed.")
+            responses: Sequence[Response] = [
+                graph_error(424, "FailedDependency", "A step that this step depends on has failed.")
+            ]
         else:
-            response = ask(_inner(request, item))
-        statuses[identity] = response.status
-        answers.append(_answer(identity, response))
+            responses = ask(_inner(request, item))
+        statuses[identity] = responses[0].status if responses else 424
+        answers += [_answer(identity, response) for response in responses]
     # Steps come back in any order; the same batch in the same one, so that a run can be repeated.
     random.Random(request.body).shuffle(answers)
     return answers
@@ -79,6 +82,8 @@ def _inner(request: Request, item: Mapping[str, Any]) -> Request:
         headers=headers,
         body=b"",
         origin=request.origin,
+        unspoiled=request.unspoiled,
+        crowded=request.crowded,
     )
 
 

@@ -117,6 +117,7 @@ class Directory:
     lookup: Lookup
     access: GraphAccess
     organisation: str
+    largest_page: int = LARGEST_PAGE
 
     def routes(self) -> list[Route]:
         """Who answers what."""
@@ -268,14 +269,14 @@ class Directory:
             if request.query(option) is not None:
                 # Assumption: the words. Only $skip is documented as unsupported; the others are not simulated.
                 raise refused(400, "Request_BadRequest", f"'{option}' is not supported by the service.")
-        size = _page_size(request)
-        start = _position(request)
+        size = min(_page_size(request), self.largest_page)
+        start, laps = _position(request)
         names = _selected(request, single=False)
         body: dict[str, Any] = {"@odata.context": self._context(what, request)}
         if request.query("$count") == "true" and _eventual(request):
             body["@odata.count"] = len(chosen)
         if start + size < len(chosen):
-            body["@odata.nextLink"] = self._next_link(request, start + size)
+            body["@odata.nextLink"] = self._next_link(request, *_following(request.fault, start, size, laps))
         kind = {"@odata.type": "#microsoft.graph.user"} if typed else {}
         body["value"] = [
             kind | {name: PROPERTIES[name](account) for name in names} for account in chosen[start : start + size]
@@ -283,9 +284,9 @@ class Directory:
         unit = "2" if request.query("$select") is None else "1"
         return graph_json(body, headers=(("x-ms-resource-unit", unit),))
 
-    def _next_link(self, request: Request, position: int) -> str:
+    def _next_link(self, request: Request, position: int, laps: int) -> str:
         kept = [part for part in request.query_string.split("&") if part and _key(part) != "$skiptoken"]
-        kept.append(f"$skiptoken={_skip_token(request, position)}")
+        kept.append(f"$skiptoken={_skip_token(request, position, laps)}")
         return f"{self.origin}{quote(request.path)}?{'&'.join(kept)}"
 
     def _context(self, what: str, request: Request, suffix: str = "") -> str:
@@ -370,20 +371,32 @@ def _query_digest(request: Request) -> str:
     return hashlib.sha256("&".join([request.path.lower(), *kept]).encode()).hexdigest()[:16]
 
 
-def _skip_token(request: Request, position: int) -> str:
-    content = json.dumps([position, _query_digest(request)]).encode()
+def _following(fault: str, start: int, size: int, laps: int) -> tuple[int, int]:
+    """Where the next page begins, and how often an endless list was followed by then.
+
+    What a fault does to a list is what happens to pages that are counted off while people join and leave: whoever
+    left before the page's end lets the next page begin one too late, whoever joined one too early.
+    """
+    if laps or fault == "endless":
+        return start, laps + 1
+    return start + {"repeated": 0, "duplicate_users": size - 1, "vanished_users": size + 1}.get(fault, size), 0
+
+
+def _skip_token(request: Request, position: int, laps: int) -> str:
+    content = json.dumps([position, _query_digest(request), *([laps] if laps else [])]).encode()
     return "RFNwdAIAAQ" + base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
-def _position(request: Request) -> int:
+def _position(request: Request) -> tuple[int, int]:
+    """Where the page begins, and how often an endless list was followed."""
     text = request.query("$skiptoken")
     if text is None:
-        return 0
+        return 0, 0
     try:
         content = text.removeprefix("RFNwdAIAAQ")
-        position, digest = json.loads(base64.urlsafe_b64decode(content + "=" * (-len(content) % 4)))
-        if digest == _query_digest(request):
-            return int(position)
+        position, digest, *laps = json.loads(base64.urlsafe_b64decode(content + "=" * (-len(content) % 4)))
+        if digest == _query_digest(request) and request.fault != "expired_token":
+            return int(position), int(laps[0]) if laps else 0
     except (ValueError, TypeError):
         pass
     raise refused(

@@ -38,8 +38,12 @@ class RequestLog:
         *,
         authorized: bool,
         in_batch: bool = False,
+        fault: str = "",
     ) -> None:
-        """Write one request; `in_batch` marks an item of a JSON batch, which has a row beside the batch's own."""
+        """Write one request; `in_batch` marks an item of a JSON batch, which has a row beside the batch's own.
+
+        `fault` is the fault that was played, as kind/form; the status is then 0 where no answer was begun.
+        """
         if self._file is None:
             return
         row = {
@@ -51,6 +55,7 @@ class RequestLog:
             "status": status,
             "authorization": authorized,
             "in_batch": in_batch,
+            "fault": fault,
         }
         self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
         # Readers look while the tenant runs.

@@ -10,14 +10,17 @@ import ssl
 import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import trustme
 import uvicorn
 
+from auditor.simulator.faults import FAULTS_FILE
 from auditor.simulator.handout import REQUESTS_FILE, write_handout
 from auditor.simulator.services import ORIGINS, Options, Services, make_services
 from auditor.simulator.tenant import Tenant
+from auditor.simulator.wire import Connection, Listener
 
 LOOPBACK = "127.0.0.1"
 _PATIENCE = 20.0
@@ -54,7 +57,7 @@ class _Tenancy:
     """A tenant whose sockets are open but not served yet."""
 
     services: Services
-    sockets: dict[str, socket.socket]
+    sockets: dict[str, Listener]
     origins: dict[str, str]
     authority: trustme.CA
 
@@ -114,11 +117,14 @@ def _prepare(tenant: Tenant, serving: Serving) -> _Tenancy:
     sockets = _bind(serving.base_port)
     origins = {name: f"https://{LOOPBACK}:{sock.getsockname()[1]}" for name, sock in sockets.items()}
     services = make_services(tenant, origins, serving.options)
+    if services.faults is not None:
+        for name, sock in sockets.items():
+            sock.refuses = partial(services.faults.refuses, name)
     return _Tenancy(services, sockets, origins, trustme.CA(organization_name="photo-auditor simulated tenant"))
 
 
-def _bind(base_port: int | None) -> dict[str, socket.socket]:
-    sockets: dict[str, socket.socket] = {}
+def _bind(base_port: int | None) -> dict[str, Listener]:
+    sockets: dict[str, Listener] = {}
     try:
         for offset, name in enumerate(ORIGINS):
             port = 0 if base_port is None else base_port + offset
@@ -130,8 +136,8 @@ def _bind(base_port: int | None) -> dict[str, socket.socket]:
     return sockets
 
 
-def _bound(port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def _bound(port: int) -> Listener:
+    sock = Listener(socket.AF_INET, socket.SOCK_STREAM)
     if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
         # On Windows SO_REUSEADDR would let two processes share the port.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
@@ -160,6 +166,8 @@ async def _serve(
         await _until_answering(tenancy, tasks)
         if serving.request_log:
             tenancy.services.log.open(out / REQUESTS_FILE)
+        if tenancy.services.faults is not None:
+            tenancy.services.faults.begin(out / FAULTS_FILE)
         if not stop.is_set():
             announce(info)
         await _first(stop, tasks)
@@ -169,12 +177,14 @@ async def _serve(
             server.force_exit = True
         await asyncio.gather(*tasks, return_exceptions=True)
         tenancy.services.log.close()
+        if tenancy.services.faults is not None:
+            tenancy.services.faults.close()
 
 
 def _server(tenancy: _Tenancy, name: str, context: ssl.SSLContext) -> _Server:
     config = uvicorn.Config(
         tenancy.services.services[name],
-        http="h11",
+        http=Connection,
         ws="none",
         lifespan="off",
         interface="asgi3",

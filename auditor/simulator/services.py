@@ -6,9 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from auditor.simulator.asgi import Service, plain_error
+from auditor.simulator.asked import Asking
 from auditor.simulator.exchange import make_exchange
+from auditor.simulator.fault_plan import Plan
+from auditor.simulator.faults import Faults
 from auditor.simulator.graph import make_graph
+from auditor.simulator.graph_users import LARGEST_PAGE
 from auditor.simulator.identity import Identity, SignedInUser, SignInTimes
+from auditor.simulator.interference import Playing
 from auditor.simulator.lookup import make_lookup
 from auditor.simulator.mugshots import make_mugshots, make_yammer_cdn
 from auditor.simulator.registrations import (
@@ -26,6 +31,7 @@ from auditor.simulator.sharepoint import SharePointHost, UnknownProfile, make_sh
 from auditor.simulator.sharepoint_answers import SharePointAccess
 from auditor.simulator.sharepoint_profiles import Geo, make_profiles
 from auditor.simulator.tenant import Tenant
+from auditor.simulator.throttling import Throttling
 from auditor.simulator.tokens import Mint
 from auditor.simulator.yammer import make_yammer
 
@@ -58,6 +64,9 @@ class Options:
     unknown_profile: UnknownProfile = "odata_null"
     times: SignInTimes = field(default_factory=SignInTimes)
     mugshot_lifetime: float = 3600
+    faults: Plan | None = None
+    throttle_speed: float | None = None
+    """How many times faster than life the published limits run; None for no limits."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,7 @@ class Services:
     yammer_token: str
     identity: Identity
     log: RequestLog
+    faults: Faults | None = None
 
 
 def parse_role(text: str) -> tuple[str, str]:
@@ -111,9 +121,10 @@ def make_services(tenant: Tenant, origins: Mapping[str, str], options: Options |
         times=options.times,
     )
     mugshots = make_mugshots(origins["yammer_cdn"], tenant, options.mugshot_lifetime)
+    largest_page = LARGEST_PAGE if options.faults is None else min(LARGEST_PAGE, options.faults.largest_page)
     made = [
         Service("identity", origins["identity"], identity.routes(), error=plain_error, log=log),
-        make_graph(origins["graph"], lookup, mint, organisation, log),
+        make_graph(origins["graph"], lookup, mint, organisation, log, largest_page=largest_page),
         make_exchange(origins["exchange"], lookup, mint, enabled=options.ews, log=log),
         *(make_sharepoint(host, log) for host in _hosts(origins, tenant, mint, options)),
         make_yammer(
@@ -128,11 +139,17 @@ def make_services(tenant: Tenant, origins: Mapping[str, str], options: Options |
         ),
         make_yammer_cdn(mugshots, log),
     ]
+    faults = None if options.faults is None else Faults(options.faults, tenant.seed, Asking(lookup, largest_page))
+    throttling = None if options.throttle_speed is None else Throttling(tenant, options.throttle_speed)
+    if faults is not None or throttling is not None:
+        playing = Playing(faults, throttling, mint)
+        for service in made:
+            service.interference = playing
     app = apps.delegated
     yammer_token = mint.user_token(
         YAMMER_AUDIENCE, app.client_id, user.id, user.upn, user.name, app.scopes_for("yammer"), YAMMER_TOKEN_LIFETIME
     )
-    return Services(tenant, {service.name: service for service in made}, apps, yammer_token, identity, log)
+    return Services(tenant, {service.name: service for service in made}, apps, yammer_token, identity, log, faults)
 
 
 def _hosts(origins: Mapping[str, str], tenant: Tenant, mint: Mint, options: Options) -> list[SharePointHost]:

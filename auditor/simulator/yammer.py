@@ -64,7 +64,7 @@ class Yammer:
             chosen = [member for member in chosen if member.user.full_name.lower().startswith(letter)]
         if request.query("reverse") == "true":
             chosen = list(reversed(chosen))
-        return json_response([self._body(member) for member in chosen[(page - 1) * PAGE : page * PAGE]])
+        return json_response([self._body(member) for member in _page(chosen, page, request.fault)])
 
     def by_email(self, request: Request) -> Response:
         """Users of an address. Assumption: an array; and other addresses of a user find the user too."""
@@ -206,6 +206,19 @@ def make_yammer(
         enabled=enabled,
     )
     return Service("yammer", origin, yammer.routes(), error=_error, log=log)
+
+
+def _page(chosen: Sequence[Member], page: int, fault: str) -> Sequence[Member]:
+    """A page by its number, or what a fault makes of it."""
+    form, _, number = fault.partition(" ")
+    if form in {"repeated", "endless"}:
+        page = int(number)
+    start, end = (page - 1) * PAGE, page * PAGE
+    if form == "duplicate_users":
+        start -= 1
+    elif form == "vanished_users":
+        start += 1
+    return chosen[max(start, 0) : end]
 
 
 def _token_not_found() -> Response:
