@@ -18,7 +18,8 @@ import click
 from auditor.audit import ResumeRefused
 from auditor.directory import ScopeError
 from auditor.model import DRIFT, Verdict
-from auditor.runs.folder import MANIFEST, RunError, RunFolder
+from auditor.runs.folder import RunFolder
+from auditor.runs.manifest import MANIFEST, RunError
 from auditor.services.errors import ServiceError
 from auditor.services.http import BadProxy
 from auditor.services.tls import BadBundle
