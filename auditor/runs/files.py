@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import os
 import tempfile
@@ -60,3 +61,11 @@ def digest_of(file: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def account() -> str:
+    """The name of the account on this machine that asks; empty where the system does not tell."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

@@ -12,6 +12,7 @@ import errno
 import hashlib
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,9 +29,15 @@ from auditor.runs.manifest import MANIFEST, RunError, read_manifest, write_manif
 from auditor.runs.view import RunView
 
 LOCK = ".lock"
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Error numbers of a disk without room, of a used-up quota and of a limit on the size of files."""
 PICTURES = "photos.sha256"
 """The kept pictures of a finished run, one a line as `sha256sum` writes them."""
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "TIFF": "tif"}
+
+
+class ReadOnlyRun(RunError):
+    """Nothing can be written to the run's folder."""
 
 
 @dataclass
@@ -40,16 +47,20 @@ class RunFolder:
     path: Path
     manifest: dict[str, Any]
     lock: FileLock | None = field(default=None, repr=False)
+    # Parts are written from threads too: the manifest changes and is written by one of them at a time.
+    _turn: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     # -- manifest -------------------------------------------------------------------------------------
 
     def update(self, **entries: Any) -> None:
         """Change entries of the manifest and write it."""
-        self.manifest.update(entries)
-        self._save()
+        with self._turn:
+            self.manifest.update(entries)
+            self._save()
 
     def _save(self) -> None:
-        write_manifest(self.path, self.manifest)
+        with self._turn:
+            write_manifest(self.path, self.manifest)
 
     def discard(self) -> None:
         """Take back a run in which nothing was collected yet, and the folder if it is empty then."""
@@ -90,8 +101,9 @@ class RunFolder:
             frames.write_table(made, temporary)
             digest = digest_of(temporary)
         flush_folder(target.parent)
-        self.manifest.setdefault("parts", {})[part] = {"rows": made.num_rows, "sha256": digest}
-        self._save()
+        with self._turn:
+            self.manifest.setdefault("parts", {})[part] = {"rows": made.num_rows, "sha256": digest}
+            self._save()
 
     def replace_part(self, part: str, made: pa.Table) -> None:
         """Put another content in a part's place. Killed at any moment, the part is the old or the new one, and whole:
@@ -137,6 +149,10 @@ class RunFolder:
 
         For a run that is not finished. Its users are never listed again: where these are damaged, `RunError`.
         """
+        if underway := self.manifest.get("underway"):
+            raise RunError(interrupted(self.path, underway))
+        if self.manifest.get("fingerprints_dropped"):
+            raise RunError(f"The run {self.path} is too old to go on with: its fingerprints were pruned. Audit anew.")
         parts: dict[str, Any] = self.manifest.get("parts", {})
         told = []
         # Verdicts are made anew from the observations in any case.
@@ -302,7 +318,7 @@ def create(path: Path, manifest: dict[str, Any]) -> RunFolder:
         run = RunFolder(path, manifest, lock)
         run._save()
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in FULL:
             raise
         raise RunError(f"The run folder {path} cannot be written: {error.strerror}.") from None
     return run
@@ -320,7 +336,9 @@ def open_run(path: Path, *, exclusive: bool = True) -> RunFolder:
     try:
         lock = _lock(path)
     except OSError as error:
-        raise RunError(
+        if error.errno in FULL:
+            raise
+        raise ReadOnlyRun(
             f"The run folder {path} cannot be written: {error.strerror}. Nothing was changed. Give this account the"
             " right to write there, or copy the folder to where it has it."
         ) from None
