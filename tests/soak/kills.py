@@ -155,7 +155,7 @@ def differences(one: Path, other: Path) -> list[str]:
         tables = [pq.read_table(run / part) for run in (one, other)]
         a, b = (table.drop_columns(["observed_at"] if "observed_at" in table.column_names else []) for table in tables)
         if not a.equals(b):
-            found.append(part)
+            found.append(f"{part}: {[name for name in a.column_names if a[name] != b[name]]}")
     told = (
         "tallies",
         "unknown_reasons",
