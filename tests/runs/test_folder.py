@@ -20,14 +20,15 @@ from tests.runs.conftest import make_run, user
 def test_parts_that_are_written_by_several_threads_are_all_named(tmp_path: Path) -> None:
     run = create(tmp_path / "run", {"parts": {}, "settings": [{"name": str(n), "value": "x" * 50} for n in range(400)]})
 
-    def write(number: int) -> None:
+    def write(number: int) -> bool:
         run.write_observations(Workload.ENTRA, number, [])
+        return observations_part(Workload.ENTRA, number) in read_manifest(run.path)["parts"]
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(write, range(120)))
+        assert all(pool.map(write, range(240)))
     run.close()
     parts = read_manifest(run.path)["parts"]
-    assert set(parts) == {observations_part(Workload.ENTRA, number) for number in range(120)}
+    assert set(parts) == {observations_part(Workload.ENTRA, number) for number in range(240)}
     assert verify(run.path).problems == ()
 
 
