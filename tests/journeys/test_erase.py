@@ -174,7 +174,7 @@ def test_an_erasure_that_is_killed_is_seen_and_can_be_run_again(copied: Path, co
     upn, _ = named_by_another(copied)
     wanted = needles(copied, upn)
     rng = random.Random(3)
-    for number in range(6):
+    for number in range(4):
         run = command.folder / f"killed-{number}" / "one"
         shutil.copytree(copied, run)
         process = subprocess.Popen(
@@ -183,7 +183,7 @@ def test_an_erasure_that_is_killed_is_seen_and_can_be_run_again(copied: Path, co
         )  # fmt: skip
         while process.poll() is None and b'"underway"' not in (run / "manifest.json").read_bytes():
             pass
-        moment = time.monotonic() + rng.random() * 0.12 * number
+        moment = time.monotonic() + rng.random() * 0.2 * number
         while time.monotonic() < moment:
             pass
         process.send_signal(signal.SIGKILL)
