@@ -13,9 +13,10 @@ test: $(STAMP)-test
 	@sh tests/need-chromium.sh
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak" $(ARGS)
 
+# KILLS=50 kills and resumes fewer audits than the 200 of the ordinary soak.
 soak: $(STAMP)-test
 	@sh tests/need-chromium.sh
-	$(BIN)/python -m pytest -m soak $(ARGS)
+	$(if $(KILLS),PHOTO_AUDITOR_SOAK_KILLS=$(KILLS) )$(BIN)/python -m pytest -m soak $(ARGS)
 
 lint: $(STAMP)-lint
 	$(BIN)/ruff check .

@@ -9,7 +9,6 @@ Judging is a pure function of the run folder: a resumed run and an uninterrupted
 
 from __future__ import annotations
 
-import getpass
 import platform
 import uuid
 from dataclasses import asdict
@@ -24,6 +23,7 @@ from auditor.directory import ScopeError, list_users
 from auditor.judgement import judge_run
 from auditor.photos import RECIPE
 from auditor.photos.thresholds import ERROR_RATES
+from auditor.runs.files import account
 from auditor.runs.folder import RunFolder, create, open_run
 from auditor.services.graph import Graph
 from auditor.settings import Settings
@@ -51,6 +51,8 @@ async def resume(settings: Settings, path: Path, progress: Progress) -> RunFolde
     try:
         if not run.finished:
             _same_question(settings, run)
+            for told in run.drop_damaged():
+                progress.tell(told)
             await _go_on(settings, run, progress)
     except BaseException:
         run.close()
@@ -119,7 +121,7 @@ def _manifest(settings: Settings) -> dict[str, Any]:
         "error_rates": [asdict(rate) | {"bound": rate.bound} for rate in ERROR_RATES],
         "python": platform.python_version(),
         "tenant": {"id": settings.tenant_id},
-        "asked_by": _who(),
+        "asked_by": account(),
         "app": settings.sign_in.client_id,
         "started": _now(),
         "complete": False,
@@ -162,13 +164,6 @@ def _same_question(settings: Settings, run: RunFolder) -> None:
                 f"The run {run.path} was begun with another {name.replace('_', ' ')} ({value}, now {now.get(name)})."
                 " Resume with the settings it was begun with, or audit anew."
             )
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""
 
 
 def _now() -> str:

@@ -99,8 +99,9 @@ async def _by_shards(run: RunFolder, collector: Collector, progress: Progress) -
         rest = [user for user in users if user.id not in seen]
         observations += [_without_answer(user, workload, refusal) for user in rest]
         progress.advance(step, len(rest))
+        # Before the part is there: a run that is killed right after the last one must know why, too.
+        _remember(run, workload, refusal)
         run.write_observations(workload, shard, _in_order(users, observations))
-    _remember(run, workload, refusal)
     progress.done(step)
 
 
@@ -132,13 +133,12 @@ def _in_order(users: Sequence[User], observations: Iterable[Observation]) -> lis
 
 
 def _remember(run: RunFolder, workload: Workload, refusal: WorkloadRefused | None) -> None:
-    if refusal is not None:
-        known = dict(run.manifest.get("refusals", {}))
-        known[str(workload)] = {
-            "reason": str(refusal.reason),
-            "sentence": refusal.sentence,
-            "remedy": refusal.remedy,
-        }
+    if refusal is None:
+        return
+    known = dict(run.manifest.get("refusals", {}))
+    told = {"reason": str(refusal.reason), "sentence": refusal.sentence, "remedy": refusal.remedy}
+    if known.get(str(workload)) != told:
+        known[str(workload)] = told
         run.update(refusals=known)
 
 
@@ -161,15 +161,14 @@ async def _engage(run: RunFolder, yammer: Yammer, progress: Progress) -> None:
     waiting = [shard for shard in range(run.shards) if not run.has(observations_part(workload, shard))]
     total = int(run.manifest.get("scope", {}).get("in_scope", 0))
     progress.start(str(workload), total)
-    problem: ServiceError | None = None
     if waiting and total <= FEW:
         await _engage_few(run, yammer, waiting, progress)
     elif waiting:
         folder = run.work("yammer")
         problem = await _engage_pages(yammer, folder, progress)
+        if problem is not None:
+            _remember(run, workload, WorkloadRefused(problem.reason, problem.sentence, problem.remedy))
         await asyncio.to_thread(_engage_parts, run, folder, waiting, problem)
-    if problem is not None:
-        _remember(run, workload, WorkloadRefused(problem.reason, problem.sentence, problem.remedy))
     progress.done(str(workload))
 
 
@@ -186,8 +185,8 @@ async def _engage_few(run: RunFolder, yammer: Yammer, waiting: Sequence[int], pr
             refusal = WorkloadRefused(error.reason, error.sentence, error.remedy)
         seen = {observation.user_id for observation in observations}
         observations += [_without_answer(user, Workload.YAMMER, refusal) for user in users if user.id not in seen]
-        run.write_observations(Workload.YAMMER, shard, _in_order(users, observations))
         _remember(run, Workload.YAMMER, refusal)
+        run.write_observations(Workload.YAMMER, shard, _in_order(users, observations))
 
 
 async def _engage_pages(yammer: Yammer, folder: Path, progress: Progress) -> ServiceError | None:

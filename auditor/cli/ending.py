@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 import os
 import signal
@@ -18,7 +17,9 @@ import click
 from auditor.audit import ResumeRefused
 from auditor.directory import ScopeError
 from auditor.model import DRIFT, Verdict
-from auditor.runs.folder import MANIFEST, RunError, RunFolder
+from auditor.report.text import visible
+from auditor.runs.folder import FULL, RunFolder
+from auditor.runs.manifest import MANIFEST, RunError
 from auditor.services.errors import ServiceError
 from auditor.services.http import BadProxy
 from auditor.services.tls import BadBundle
@@ -49,8 +50,8 @@ def endings(run: Path | None = None) -> Iterator[None]:
     except (KeyboardInterrupt, asyncio.CancelledError):
         _end(f"Interrupted.{_kept(run)}", INTERRUPTED)
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            _end(f"The disk is full. Make room.{_kept(run)}", FAILED)
+        if error.errno in FULL:
+            _end(f"The disk is full, or this account's share of it. Make room.{_kept(run)}", FAILED)
         where = f" ({error.filename})" if error.filename else ""
         _end(f"A file cannot be read or written{where}: {error.strerror or type(error).__name__}.{_kept(run)}", FAILED)
     except Exception as error:
@@ -73,13 +74,16 @@ def _kept(run: Path | None) -> str:
         manifest = json.loads((run / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         manifest = {}
+    if manifest.get("finished"):
+        return f" The run is judged and kept; draw its report with: photo-auditor resume {run}"
     done = sum(part.startswith("observations/") for part in manifest.get("parts", {}))
     wanted = manifest.get("shards", 0) * len(manifest.get("configured", ()))
     return f" {done} of {wanted} parts are collected and kept; go on with: photo-auditor resume {run}"
 
 
 def _end(message: str, code: int) -> None:
-    click.echo(f"photo-auditor: {message}", err=True)
+    # A message may quote a service or a file: nothing in it may steer the terminal.
+    click.echo(visible(f"photo-auditor: {message}").encode("utf-8", "backslashreplace"), err=True)
     sys.exit(code)
 
 

@@ -10,7 +10,12 @@ import click
 
 from auditor.collection import Progress
 from auditor.report import print_summary, tally, write_report
+from auditor.report.text import visible
+from auditor.runs.exports import record, recorded
 from auditor.runs.folder import RunFolder
+
+RUNS = Path("reports")
+"""Where runs go unless they are sent elsewhere."""
 
 
 def draw(
@@ -19,24 +24,40 @@ def draw(
     """Draw the report into `out` (else RUN/report); the path of its page."""
     target = out if out is not None else run.path / ("report-redacted" if redact else "report")
     progress.start("report", None)
-    paths = write_report(run.view(), target, templates=templates, redact=redact)
+    view = run.view()
+    if run.lock is not None:
+        # Noted before and after: a report that breaks off must be found too when somebody is erased.
+        record(run, target, redact=redact, templates=templates)
+    paths = write_report(view, target, templates=templates, redact=redact)
+    if run.lock is not None:
+        record(run, target, paths.written, redact=redact, templates=templates)
     progress.done("report")
     for file in paths.left:
         progress.tell(f"{file} of an earlier report still lies there, with names.")
     return paths.html
 
 
+def draw_again(run: RunFolder, progress: Progress) -> list[Path]:
+    """Draw every report that the run remembers and whose folder is still there; the paths of their pages."""
+    pages = []
+    for report in recorded(run):
+        if report.folder.is_dir():
+            templates = report.templates if report.templates and report.templates.is_dir() else None
+            pages.append(draw(run, report.folder, progress, templates=templates, redact=report.redact))
+    return pages
+
+
 def present(run: RunFolder, page: Path) -> None:
     """Print the tallies, why the run is incomplete if it is, and where the page is."""
     print_summary(tally(run.view()), sys.stdout)
     for sentence in run.manifest.get("incomplete_because", []):
-        click.echo(f"Incomplete: {sentence}")
+        click.echo(visible(f"Incomplete: {sentence}"))
     click.echo(f"Report: {page.resolve()}")
 
 
 def default_run(kind: str) -> Path:
     """A new folder under reports/, named by the moment; a second one in the same second gets a number."""
-    base = Path("reports") / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{kind}"
+    base = RUNS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{kind}"
     path, number = base, 2
     while path.exists():
         path, number = base.with_name(f"{base.name}-{number}"), number + 1

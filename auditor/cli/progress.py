@@ -9,6 +9,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from auditor.report.text import visible
+
 
 class Bars:
     """What `auditor.collection.Progress` asks for, drawn by rich on stderr; quiet when that is no terminal."""
@@ -52,7 +54,8 @@ class Bars:
 
     def tell(self, text: str) -> None:
         """Print above the bars; also where there are none, because somebody has to act on it."""
+        shown = visible(text)
         if self._shown:
-            self._bars.console.print(text, markup=False)
+            self._bars.console.print(shown, markup=False)
         else:
-            click.echo(text, err=True)
+            click.echo(shown, err=True)

@@ -10,7 +10,8 @@ import click
 from auditor.cli.ending import endings
 from auditor.cli.outcome import draw, present
 from auditor.cli.progress import Bars
-from auditor.runs.folder import open_run
+from auditor.runs.folder import ReadOnlyRun, RunFolder, open_run
+from auditor.runs.manifest import RunError
 
 
 @click.command("report")
@@ -24,7 +25,21 @@ from auditor.runs.folder import open_run
 @click.option("--redact", is_flag=True, help="Numbers only: no names, no addresses, no faces.")
 def command(run_path: Path, out: Path | None, templates: Path | None, redact: bool) -> None:
     """Draw a finished run's report again; nobody is asked."""
-    with endings(), closing(open_run(run_path, exclusive=False)) as run:
+    with endings(), closing(_opened(run_path, out)) as run:
         with Bars() as bars:
             page = draw(run, out, bars, templates=templates, redact=redact)
         present(run, page)
+        if run.lock is None:
+            click.echo(
+                f"{run_path} cannot be written, and does not note this report: erase will not find it.", err=True
+            )
+
+
+def _opened(path: Path, out: Path | None) -> RunFolder:
+    """The run with its lock; without it where nothing can be written there and the report goes elsewhere."""
+    try:
+        return open_run(path)
+    except ReadOnlyRun as error:
+        if out is None:
+            raise RunError(f"{error} Or draw the report elsewhere with --out.") from None
+        return open_run(path, exclusive=False)

@@ -74,8 +74,17 @@ def describe(decoded: Decoded) -> bytes:
     means = colours.reshape(FIELDS, block, FIELDS, block * 3).sum(axis=1).reshape(FIELDS, FIELDS, block, 3).sum(axis=2)
     means /= block * block
     header = _HEADER.pack(RECIPE.encode(), SIDE, FIELDS, strength, step, *_borders(colours))
-    levels = np.asarray(np.rint(gradients / step), dtype=np.int8)
-    return b"".join((header, np.asarray(np.rint(means), dtype=np.uint8).tobytes(), levels.tobytes()))
+    levels = np.asarray(_nearest(gradients / step), dtype=np.int8)
+    return b"".join((header, np.asarray(_nearest(means), dtype=np.uint8).tobytes(), levels.tobytes()))
+
+
+def _nearest(values: Floats) -> Floats:
+    """The nearest whole numbers; a value half way between two goes up in every run.
+
+    Flat colours and symmetrical pictures give exact halves, and the order of additions (which kernel and how many
+    threads BLAS happens to use) moves them by 1e-13 to one side or the other.
+    """
+    return np.asarray(np.rint(values + 1e-9))
 
 
 @lru_cache(maxsize=1024)

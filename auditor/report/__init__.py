@@ -10,6 +10,8 @@ from auditor.report.page import write_pages
 from auditor.report.shares import Tally, tally
 from auditor.report.tables import write_drift, write_observations, write_users
 from auditor.report.terminal import print_summary
+from auditor.runs.exports import UNFINISHED
+from auditor.runs.files import make_folder
 from auditor.runs.view import RunView
 
 __all__ = ["ReportPaths", "Tally", "print_summary", "tally", "write_report"]
@@ -31,15 +33,23 @@ class ReportPaths:
     left: tuple[Path, ...] = ()
     """After a redacted report: tables of an earlier full report that still lie beside it, with names."""
 
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """Every file of the report."""
+        return tuple(path for path in (self.html, *self.pages, self.drift, self.observations, self.users) if path)
+
 
 def write_report(view: RunView, out: Path, *, templates: Path | None = None, redact: bool = False) -> ReportPaths:
     """Write the report of a run into `out`, made if absent.
 
     Drawing the same run twice gives equal bytes. With `redact` there is one page of numbers and no table: no
     name, address, face or id. A file of the same name in `templates` replaces ours. Every file appears whole or
-    not at all; linked pages of an earlier, longer report are removed.
+    not at all; linked pages of an earlier, longer report are removed, and what a drawing that was killed left behind.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
+    for half in out.iterdir():
+        if UNFINISHED.fullmatch(half.name):
+            half.unlink()
     counted = tally(view)
     drift = observations = users = None
     if not redact:

@@ -27,7 +27,7 @@ _ROWS = 10_000
 def safe_cell(text: str) -> str:
     """The text as a cell that no spreadsheet executes and in which nothing is hidden."""
     shown = visible(text)
-    return f"'{shown}" if text.startswith(_FORMULA) else shown
+    return f"'{shown}" if text.lstrip().startswith(_FORMULA) or text.startswith(_FORMULA) else shown
 
 
 def write_drift(view: RunView, path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -13,8 +15,13 @@ TEMPORARY = ".tmp-"
 
 
 def make_folder(folder: Path) -> Path:
-    """The folder with its parents; the folder itself readable by its owner alone (POSIX)."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """The folder; every folder that had to be made for it is its owner's alone (POSIX)."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        # Not mkdir(parents=True): that gives the mode to the last one only.
+        one.mkdir(mode=0o700, exist_ok=True)
+    if not missing:
+        folder.mkdir(exist_ok=True)  # says so where something else has this name
     return folder
 
 
@@ -37,3 +44,28 @@ def write_bytes(target: Path, data: bytes) -> None:
     """Write `data` whole or not at all."""
     with whole_file(target) as temporary:
         temporary.write_bytes(data)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make new names in a folder last through a loss of power, where the system can (POSIX)."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def digest_of(file: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def account() -> str:
+    """The name of the account on this machine that asks; empty where the system does not tell."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

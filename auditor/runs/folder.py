@@ -1,7 +1,8 @@
 """One run as a folder: `manifest.json`, users, observations and verdicts in parts, pictures by digest.
 
 A part is written whole or not at all, and the manifest names it with its digest only once it is there:
-whatever the manifest names is complete, whatever it does not name may be made again.
+whatever the manifest names is complete, whatever it does not name may be made again. A part that is replaced
+(see `replace_part`) is known by its old and its new digest until it is.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,16 +24,20 @@ from filelock import FileLock, Timeout
 
 from auditor.model import USER_COLUMNS, VERDICT_COLUMNS, Column, Observation, User, Workload
 from auditor.runs import frames
-from auditor.runs.files import TEMPORARY, make_folder, whole_file, write_bytes
+from auditor.runs.files import TEMPORARY, digest_of, flush_folder, make_folder, whole_file, write_bytes
+from auditor.runs.manifest import MANIFEST, RunError, read_manifest, write_manifest
 from auditor.runs.view import RunView
 
-MANIFEST = "manifest.json"
 LOCK = ".lock"
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Error numbers of a disk without room, of a used-up quota and of a limit on the size of files."""
+PICTURES = "photos.sha256"
+"""The kept pictures of a finished run, one a line as `sha256sum` writes them."""
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "TIFF": "tif"}
 
 
-class RunError(Exception):
-    """A run folder cannot be used as asked; the message names it and what to do."""
+class ReadOnlyRun(RunError):
+    """Nothing can be written to the run's folder."""
 
 
 @dataclass
@@ -42,23 +47,28 @@ class RunFolder:
     path: Path
     manifest: dict[str, Any]
     lock: FileLock | None = field(default=None, repr=False)
+    # Parts are written from threads too: the manifest changes and is written by one of them at a time.
+    _turn: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     # -- manifest -------------------------------------------------------------------------------------
 
     def update(self, **entries: Any) -> None:
         """Change entries of the manifest and write it."""
-        self.manifest.update(entries)
-        self._save()
+        with self._turn:
+            self.manifest.update(entries)
+            self._save()
 
     def _save(self) -> None:
-        text = json.dumps(self.manifest, ensure_ascii=False, indent=1, sort_keys=True)
-        write_bytes(self.path / MANIFEST, text.encode())
+        with self._turn:
+            write_manifest(self.path, self.manifest)
 
     def discard(self) -> None:
         """Take back a run in which nothing was collected yet, and the folder if it is empty then."""
+        for name in ("users", "work"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        (self.path / MANIFEST).unlink(missing_ok=True)
         self.close()
-        for name in (MANIFEST, LOCK):
-            (self.path / name).unlink(missing_ok=True)
+        (self.path / LOCK).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.path.rmdir()
 
@@ -89,23 +99,83 @@ class RunFolder:
         make_folder(target.parent)
         with whole_file(target) as temporary:
             frames.write_table(made, temporary)
-            digest = _digest(temporary)
-        self.manifest.setdefault("parts", {})[part] = {"rows": made.num_rows, "sha256": digest}
+            digest = digest_of(temporary)
+        flush_folder(target.parent)
+        with self._turn:
+            self.manifest.setdefault("parts", {})[part] = {"rows": made.num_rows, "sha256": digest}
+            self._save()
+
+    def replace_part(self, part: str, made: pa.Table) -> None:
+        """Put another content in a part's place. Killed at any moment, the part is the old or the new one, and whole:
+        the manifest knows the new digest before the file does.
+        """
+        target = self.path / part
+        entry = self.manifest["parts"][part]
+        with whole_file(target) as temporary:
+            frames.write_table(made, temporary)
+            entry["next"] = {"rows": made.num_rows, "sha256": digest_of(temporary)}
+            self._save()
+        flush_folder(target.parent)
+        self.manifest["parts"][part] = entry["next"]
         self._save()
+
+    def problem_of(self, part: str) -> str:
+        """What is wrong with a part's file, as half a sentence; empty where it is as it was written."""
+        entry = self.manifest["parts"][part]
+        target = self.path / part
+        try:
+            if digest_of(target) in {entry["sha256"], entry.get("next", entry)["sha256"]}:
+                return ""
+        except FileNotFoundError:
+            return "is missing"
+        except OSError as error:
+            return f"cannot be read ({error.strerror})"
+        return "was changed or damaged: its digest is not the manifest's"
 
     def read_part(self, part: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read a part back. Raises `RunError` where it is damaged."""
-        target = self.path / part
-        known = self.manifest["parts"][part]["sha256"]
+        if problem := self.problem_of(part):
+            raise RunError(
+                f"The part {self.path / part} {problem}. Nothing was touched, and the other parts are kept."
+                " Put back a copy of it, or audit anew into another folder."
+            )
         try:
-            if _digest(target) != known:
-                raise RunError(f"The part {target} is damaged: its digest is not the manifest's. Run the audit anew.")
-            return frames.read_table(target, columns)
+            return frames.read_table(self.path / part, columns)
         except (OSError, pa.ArrowException):
-            raise RunError(f"The part {target} is missing or cannot be read. Run the audit anew.") from None
+            raise RunError(f"The part {self.path / part} cannot be read as Parquet. Audit anew.") from None
+
+    def drop_damaged(self) -> list[str]:
+        """Forget the observations that are damaged, so that they are asked again; which, and why.
+
+        For a run that is not finished. Its users are never listed again: where these are damaged, `RunError`.
+        """
+        if underway := self.manifest.get("underway"):
+            raise RunError(interrupted(self.path, underway))
+        if self.manifest.get("fingerprints_dropped"):
+            raise RunError(f"The run {self.path} is too old to go on with: its fingerprints were pruned. Audit anew.")
+        parts: dict[str, Any] = self.manifest.get("parts", {})
+        told = []
+        # Verdicts are made anew from the observations in any case.
+        kept = {part: entry for part, entry in parts.items() if not part.startswith("verdicts/")}
+        for part in list(kept):
+            if part.startswith("users/"):
+                self.read_part(part, [])
+            elif problem := self.problem_of(part):
+                told.append(f"The part {self.path / part} {problem}. Its users are asked again.")
+                del kept[part]
+        for file in sorted((self.path / "work").rglob("*.parquet")):
+            try:
+                frames.read_table(file)
+            except (OSError, pa.ArrowException):
+                file.unlink()
+                told.append(f"The checkpoint {file} was damaged. It is asked again.")
+        if kept != parts:
+            self.update(parts=kept)
+        return told
 
     def freeze_users(self, users: Sequence[User], shard_users: int) -> None:
         """Write the users in shards; from now on nobody is listed again."""
+        self.manifest["parts"] = {}  # of a listing that was interrupted, and may have been longer
         shards = [users[start : start + shard_users] for start in range(0, len(users), shard_users)]
         for number, shard in enumerate(shards):
             self.write_part(users_part(number), frames.users_table(shard))
@@ -141,24 +211,36 @@ class RunFolder:
 
     def drop_pictures(self, wanted: frozenset[str]) -> int:
         """Delete every kept picture but these; how many are left."""
+        return self.delete_pictures(lambda sha256: sha256 not in wanted)
+
+    def delete_pictures(self, unwanted: Callable[[str], bool]) -> int:
+        """Delete the kept pictures whose digest is unwanted; how many are left."""
         left = 0
         for file in sorted(self.photos.glob("*/*")):
-            if file.stem in wanted:
-                left += 1
-            else:
+            if unwanted(file.stem):
                 file.unlink()
+            else:
+                left += 1
         for folder in sorted(self.photos.glob("*")):
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
         return left
+
+    def list_pictures(self) -> None:
+        """Write down which pictures the run keeps, so that a missing one is noticed. A picture's name is its digest."""
+        files = sorted(file.relative_to(self.path).as_posix() for file in self.photos.glob("*/*"))
+        lines = "".join(f"{file.rpartition('/')[2].partition('.')[0]}  {file}\n" for file in files)
+        write_bytes(self.path / PICTURES, lines.encode())
+        entry = {"count": len(files), "sha256": hashlib.sha256(lines.encode()).hexdigest()}
+        self.update(pictures=entry)
 
     # -- the end --------------------------------------------------------------------------------------
 
     def finish(self, **entries: Any) -> None:
         """Mark the run finished and clear what only served the way there."""
         shutil.rmtree(self.path / "work", ignore_errors=True)
-        for file in self.path.rglob(f"{TEMPORARY}*"):
-            file.unlink(missing_ok=True)
+        sweep(self.path)
+        self.list_pictures()
         self.update(**entries)
 
     def verdicts(self) -> Iterator[pd.DataFrame]:
@@ -171,6 +253,8 @@ class RunFolder:
         """The finished run as the report reads it."""
         if not self.finished:
             raise RunError(f"The run {self.path} is not finished. Finish it with: photo-auditor resume {self.path}")
+        if underway := self.manifest.get("underway"):
+            raise RunError(interrupted(self.path, underway))
         verdicts = list(self.verdicts())
         users = [self.read_part(users_part(shard)).to_pandas() for shard in range(self.shards)]
         return RunView(
@@ -212,8 +296,10 @@ def create(path: Path, manifest: dict[str, Any]) -> RunFolder:
         make_folder(path)
         lock = _lock(path)
         if (path / MANIFEST).exists():
-            known = _read_manifest(path)
-            lock.release()
+            try:
+                known = read_manifest(path)
+            finally:
+                lock.release()
             if known.get("finished"):
                 raise RunError(f"The run {path} is finished. Draw its report with: photo-auditor report {path}")
             raise RunError(f"The run {path} is not finished. Go on with: photo-auditor resume {path}")
@@ -232,28 +318,52 @@ def create(path: Path, manifest: dict[str, Any]) -> RunFolder:
         run = RunFolder(path, manifest, lock)
         run._save()
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in FULL:
             raise
         raise RunError(f"The run folder {path} cannot be written: {error.strerror}.") from None
     return run
 
 
 def open_run(path: Path, *, exclusive: bool = True) -> RunFolder:
-    """A run that is there. `exclusive`: hold its lock, so that no other process writes to it."""
-    if not (path / MANIFEST).is_file():
-        raise RunError(f"There is no run in {path}: it holds no {MANIFEST}.")
-    lock = _lock(path) if exclusive else None
-    return RunFolder(path, _read_manifest(path), lock)
+    """A run that is there. `exclusive`: hold its lock, so that no other process writes to it.
 
-
-def _read_manifest(path: Path) -> dict[str, Any]:
+    Raises `RunError` where there is none, where its manifest is damaged, and, if exclusive, where another process
+    works on it or nothing can be written to it.
+    """
+    manifest = read_manifest(path)
+    if not exclusive:
+        return RunFolder(path, manifest)
     try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise RunError(f"The manifest of the run {path} cannot be read. Run the audit anew.") from None
-    if not isinstance(manifest, dict):
-        raise RunError(f"The manifest of the run {path} is not a manifest. Run the audit anew.")
-    return manifest
+        lock = _lock(path)
+    except OSError as error:
+        if error.errno in FULL:
+            raise
+        raise ReadOnlyRun(
+            f"The run folder {path} cannot be written: {error.strerror}. Nothing was changed. Give this account the"
+            " right to write there, or copy the folder to where it has it."
+        ) from None
+    try:
+        # Read again: whoever held the lock before may have gone on with it.
+        run = RunFolder(path, read_manifest(path), lock)
+        sweep(path)
+    except BaseException:
+        lock.release()
+        raise
+    return run
+
+
+def interrupted(path: Path, underway: Mapping[str, Any]) -> str:
+    """What to say of a run in which an erasure or a pruning broke off."""
+    if underway.get("what") == "erasure":
+        again = f"photo-auditor erase --user U --yes {path}, for the same user"
+        return f"An erasure in the run {path} was interrupted. Run it again: {again}."
+    return f"Pruning the run {path} was interrupted. Run it again: photo-auditor runs prune --yes --runs {path.parent}"
+
+
+def sweep(path: Path) -> None:
+    """Delete what an interrupted process left half written."""
+    for file in path.rglob(f"{TEMPORARY}*"):
+        file.unlink(missing_ok=True)
 
 
 def _lock(path: Path) -> FileLock:
@@ -264,8 +374,3 @@ def _lock(path: Path) -> FileLock:
     except Timeout:
         raise RunError(f"Another process is working on the run {path}. Wait for it, or name another --run.") from None
     return lock
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

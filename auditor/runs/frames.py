@@ -20,6 +20,7 @@ from auditor.model import (
     Observation,
     User,
 )
+from auditor.runs.manifest import writable
 
 _TYPES = {
     "string": pa.string(),
@@ -37,18 +38,21 @@ def schema(columns: Sequence[Column]) -> pa.Schema:
 
 
 def table(columns: Sequence[Column], rows: Iterable[dict[str, Any]]) -> pa.Table:
-    """Rows as a table of these columns."""
-    return pa.Table.from_pylist(list(rows), schema=schema(columns))
+    """Rows as a table of these columns. A lone surrogate in a service's text becomes U+FFFD: Parquet holds UTF-8."""
+    made = [{name: writable(value) if type(value) is str else value for name, value in row.items()} for row in rows]
+    return pa.Table.from_pylist(made, schema=schema(columns))
 
 
 def write_table(made: pa.Table, file: Path) -> None:
     """Parquet that any pandas, DuckDB or Spark user can read."""
-    pq.write_table(made, file, compression="zstd")
+    # With a checksum a page: a checkpoint that no manifest names must show its damage by itself.
+    pq.write_table(made, file, compression="zstd", write_page_checksum=True)
 
 
 def read_table(file: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """A table back; one file, never a guessed dataset around it."""
-    return pq.ParquetFile(file).read(columns=list(columns) if columns is not None else None)
+    with pq.ParquetFile(file, page_checksum_verification=True) as opened:
+        return opened.read(columns=list(columns) if columns is not None else None)
 
 
 def read_frame(file: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from PIL import Image, ImageFile
 
 from auditor.photos import RECIPE, PictureTooLarge, UnreadablePicture, compare, fingerprint
 from auditor.photos.decode import MAX_BYTES
-from auditor.photos.descriptor import parse
+from auditor.photos.descriptor import _nearest, parse
 
 
 def distance(one: bytes, other: bytes) -> float:
@@ -243,3 +243,9 @@ def test_hostile_bytes_give_a_fingerprint_or_unreadable_and_nothing_else(data):
 def test_random_bytes_are_unreadable(data):
     with pytest.raises(UnreadablePicture):
         fingerprint(data)
+
+
+def test_a_value_half_way_goes_the_same_way_in_whichever_order_it_was_added_up():
+    halves = np.array([-3.5, -0.5, 0.0, 0.5, 100.5, 254.5])
+    assert (_nearest(halves - 1e-12) == _nearest(halves + 1e-12)).all()
+    assert _nearest(halves).tolist() == [-3, 0, 0, 1, 101, 255]

@@ -1,0 +1,78 @@
+"""Where a run's reports lie: they hold what the run holds, so whoever erases or prunes must find them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from auditor.runs.files import digest_of
+from auditor.runs.folder import RunFolder
+
+INSIDE = ("report", "report-redacted")
+"""Where reports go in a run folder unless they are sent elsewhere."""
+_NAMES = r"(?:report(?:-[0-9]+)?\.html|drift\.csv|observations\.csv|users\.csv)"
+FILE = re.compile(_NAMES)
+"""What a report's files are called."""
+UNFINISHED = re.compile(rf"\.{_NAMES}\.[a-z0-9_]+\.part")
+"""What they are called while they are written."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One report that was drawn of a run."""
+
+    folder: Path
+    redact: bool
+    templates: Path | None
+    files: Mapping[str, str]
+    """Name → SHA-256."""
+
+
+def recorded(run: RunFolder) -> tuple[Report, ...]:
+    """The reports that the manifest knows of."""
+    entries: dict[str, Any] = run.manifest.get("reports", {})
+    return tuple(
+        Report(
+            run.path / folder,  # an absolute one stays as it is
+            bool(entry.get("redact")),
+            Path(entry["templates"]) if entry.get("templates") else None,
+            dict(entry.get("files", {})),
+        )
+        for folder, entry in sorted(entries.items())
+    )
+
+
+def record(
+    run: RunFolder, folder: Path, files: Iterable[Path] = (), *, redact: bool, templates: Path | None = None
+) -> None:
+    """Note a report in the manifest: once before it is drawn, so that one that breaks off is known too, and after."""
+    inside = folder.resolve().is_relative_to(run.path.resolve())
+    name = folder.resolve().relative_to(run.path.resolve()).as_posix() if inside else str(folder.resolve())
+    entry = {
+        "drawn": datetime.now(UTC).replace(microsecond=0).isoformat(),
+        "redact": redact,
+        "templates": str(templates.resolve()) if templates else "",
+        "files": {file.name: digest_of(file) for file in files},
+    }
+    run.update(reports={**run.manifest.get("reports", {}), name: entry})
+
+
+def folders(run: RunFolder) -> list[Path]:
+    """Every folder in which a report of this run may lie, recorded or not, that is there."""
+    found = dict.fromkeys([report.folder for report in recorded(run)] + [run.path / name for name in INSIDE])
+    return [folder for folder in found if folder.is_dir()]
+
+
+def delete_reports(run: RunFolder) -> int:
+    """Delete the files of every report of the run, unfinished ones too; how many. Other files there stay."""
+    deleted = 0
+    for folder in folders(run):
+        for file in sorted(folder.iterdir()):
+            if FILE.fullmatch(file.name) or UNFINISHED.fullmatch(file.name):
+                file.unlink()
+                deleted += 1
+    return deleted

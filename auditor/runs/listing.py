@@ -1,0 +1,83 @@
+"""What runs there are, and how old and how large they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from auditor.runs.folder import RunFolder, open_run
+from auditor.runs.manifest import MANIFEST, RunError
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One run of a folder of runs."""
+
+    path: Path
+    when: datetime | None
+    """When it was finished, or begun where it was not."""
+    state: str
+    """finished, incomplete (finished, and not everything was learned), interrupted, or damaged."""
+    tenant: str = ""
+    users: int = 0
+    pictures: int = 0
+    picture_bytes: int = 0
+    fingerprints: bool = False
+    """Whether it still holds fingerprints."""
+    erasures: int = 0
+
+
+def runs_in(folder: Path) -> list[Path]:
+    """The runs that lie directly in a folder, or the folder itself where it is one; in the order of their names.
+
+    Raises `RunError` where there is no such folder.
+    """
+    if (folder / MANIFEST).is_file():
+        return [folder]
+    if not folder.is_dir():
+        raise RunError(f"There is no folder {folder}. Name the folder that holds the runs with --runs.")
+    return sorted(one for one in folder.iterdir() if (one / MANIFEST).is_file())
+
+
+def list_runs(paths: Sequence[Path]) -> list[Listed]:
+    """Describe runs, the oldest first; one whose manifest cannot be read is listed as damaged."""
+    found = [_described(path) for path in paths]
+    return sorted(found, key=lambda one: (one.when or datetime.max.replace(tzinfo=UTC), one.path))
+
+
+def when(run: RunFolder) -> datetime | None:
+    """When a run was finished, or begun where it was not; None where the manifest does not say."""
+    for name in ("finished", "started"):
+        try:
+            made = datetime.fromisoformat(str(run.manifest.get(name)))
+        except ValueError:
+            continue
+        return made if made.tzinfo else made.replace(tzinfo=UTC)
+    return None
+
+
+def _described(path: Path) -> Listed:
+    try:
+        run = open_run(path, exclusive=False)
+    except RunError:
+        return Listed(path, None, "damaged")
+    manifest = run.manifest
+    files = [file for file in run.photos.glob("*/*") if file.is_file()]
+    tenant = manifest.get("tenant", {})
+    if not run.finished or manifest.get("underway"):
+        state = "interrupted"
+    else:
+        state = "finished" if manifest.get("complete") else "incomplete"
+    return Listed(
+        path,
+        when(run),
+        state,
+        str(tenant.get("domain") or tenant.get("id") or ""),
+        int(manifest.get("scope", {}).get("in_scope", 0)),
+        len(files),
+        sum(file.stat().st_size for file in files),
+        not manifest.get("fingerprints_dropped", False),
+        len(manifest.get("erasures", ())),
+    )

@@ -1,0 +1,113 @@
+"""Is a run as it was written? Every byte of parts, pictures and manifest is held against its digest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from auditor.runs.exports import recorded
+from auditor.runs.files import TEMPORARY, digest_of
+from auditor.runs.folder import PICTURES, RunFolder, interrupted, open_run
+from auditor.runs.manifest import MANIFEST, SEAL, RunError
+
+OURS = ("users", "observations", "verdicts", "photos")
+"""The folders of a run in which nothing may lie that the run does not know."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was found."""
+
+    path: Path
+    problems: tuple[str, ...]
+    """A sentence for each thing that is not as it was written."""
+    parts: int = 0
+    pictures: int = 0
+    reports: int = 0
+    """Files of reports that are as they were drawn."""
+    finished: bool = False
+    erasures: int = 0
+    prunings: int = 0
+    seal: str = ""
+    """The manifest's digest. Noted elsewhere, it shows a run that was rewritten on purpose."""
+
+
+def verify(path: Path) -> Verified:
+    """Read every file of a run. Raises `RunError` only where there is no run."""
+    if not (path / MANIFEST).exists():
+        raise RunError(f"There is no run in {path}: it holds no {MANIFEST}.")
+    try:
+        run = open_run(path, exclusive=False)
+    except RunError as error:
+        return Verified(path, (str(error),))
+    manifest = run.manifest
+    problems: list[str] = []
+    if underway := manifest.get("underway"):
+        problems.append(interrupted(path, underway))
+    parts = manifest.get("parts", {})
+    wrong = ((part, run.problem_of(part)) for part in sorted(parts))
+    problems += (f"The part {path / part} {problem}." for part, problem in wrong if problem)
+    listed, more = _pictures(run)
+    problems += more
+    known = {path / part for part in parts} | listed
+    if run.finished:
+        problems += (f"{file} does not belong to the run." for file in _strangers(path, known))
+    reports, changed = _reports(run)
+    problems += changed
+    return Verified(
+        path,
+        tuple(problems),
+        len(parts),
+        len(listed),
+        reports,
+        run.finished,
+        len(manifest.get("erasures", ())),
+        len(manifest.get("prunings", ())),
+        str(manifest.get(SEAL, "")),
+    )
+
+
+def _pictures(run: RunFolder) -> tuple[set[Path], list[str]]:
+    """The pictures that the run knows, and what is wrong with them. A picture's name is its digest."""
+    problems: list[str] = []
+    entry: dict[str, Any] | None = run.manifest.get("pictures")
+    if entry is None:  # not finished: there is no list of them yet
+        files = {file for file in run.photos.glob("*/*") if not file.name.startswith(TEMPORARY)}
+    else:
+        try:
+            text = (run.path / PICTURES).read_bytes()
+            fits = digest_of(run.path / PICTURES) == entry["sha256"]
+        except OSError:
+            return set(), [f"The list of pictures {run.path / PICTURES} is missing or cannot be read."]
+        if not fits:
+            return set(), [f"The list of pictures {run.path / PICTURES} was changed or damaged."]
+        files = {run.path / line.partition("  ")[2] for line in text.decode().splitlines()}
+    for file in sorted(files):
+        try:
+            if digest_of(file) != file.stem:
+                problems.append(f"The picture {file} was changed or damaged.")
+        except OSError:
+            problems.append(f"The picture {file} is missing or cannot be read.")
+    return files, problems
+
+
+def _strangers(path: Path, known: set[Path]) -> list[Path]:
+    found = (file for folder in OURS for file in (path / folder).rglob("*") if not file.is_dir())
+    return sorted(file for file in found if file not in known and not file.name.startswith(TEMPORARY))
+
+
+def _reports(run: RunFolder) -> tuple[int, list[str]]:
+    """How many files of reports are as they were drawn, and which were changed. One that is gone is no damage."""
+    whole, problems = 0, []
+    for report in recorded(run):
+        for name, digest in report.files.items():
+            file = report.folder / name
+            try:
+                if digest_of(file) == digest:
+                    whole += 1
+                else:
+                    problems.append(f"The report {file} is not as it was drawn. Draw it again: photo-auditor report.")
+            except OSError:
+                continue
+    return whole, problems

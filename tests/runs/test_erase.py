@@ -1,0 +1,89 @@
+"""Whom an erasure concerns, and what it refuses; that it leaves no byte is shown by a journey."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditor.runs.erase import ERASED, erase, traces
+from auditor.runs.manifest import RunError
+from auditor.runs.verify import verify
+from tests.runs.conftest import make_run, user
+
+
+def test_a_run_of_one_person_is_empty_when_that_person_is_erased_and_still_a_run(
+    tmp_path: Path, program: Callable[..., Any]
+) -> None:
+    make_run(tmp_path / "run", [user(1)]).close()
+    done = program("erase", "--user", "user1@contoso.com", "run", "--yes")
+    assert done.code == 0, done.err
+    assert program("verify", "run").code == 0
+    assert program("report", "run").code == 0
+    assert not list((tmp_path / "run" / "photos").rglob("*.png"))
+
+
+@pytest.mark.parametrize(
+    "named", ["00000000-0000-4000-8000-000000000001", "USER1@contoso.com", "mail1@x.org", "old@x.org"]
+)
+def test_a_person_is_found_by_id_upn_mail_and_old_addresses(tmp_path: Path, named: str) -> None:
+    run = make_run(tmp_path / "run", [user(1, mail="Mail1@x.org", addresses=("old@x.org",)), user(2)])
+    assert traces(run, named).user
+    erase(run, named, "tester")
+    assert [one.upn for one in run.users(0)] == ["user2@contoso.com"]
+    assert not traces(run, named).any
+    run.close()
+
+
+def test_a_name_that_two_users_go_by_is_refused_and_an_id_or_upn_beats_an_address(tmp_path: Path) -> None:
+    people = [user(1, addresses=("both@x.org",)), user(2, addresses=("both@x.org", "user1@contoso.com"))]
+    run = make_run(tmp_path / "run", people)
+    with pytest.raises(RunError, match="by its object id"):
+        erase(run, "both@x.org", "tester")
+    erase(run, "user1@contoso.com", "tester")
+    assert [one.id for one in run.users(0)] == [people[1].id]
+    run.close()
+
+
+def test_only_the_whole_address_is_taken_for_the_person(tmp_path: Path) -> None:
+    texts = {"detail": "user1@contoso.com, xuser1@contoso.com, user1@contoso.com.br; user1%40contoso.com."}
+    run = make_run(tmp_path / "run", [user(1), user(2)], texts=texts)
+    erase(run, "user1@contoso.com", "tester")
+    (told,) = set(next(run.verdicts())["detail"])
+    assert told == f"{ERASED}, xuser1@contoso.com, user1@contoso.com.br; {ERASED}."
+    run.close()
+
+
+def test_the_manifest_no_longer_names_who_was_asked_for(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [user(1), user(2)], question={"users": ["User1@contoso.com", "user2@contoso.com"]})
+    erase(run, "user1@contoso.com", "tester")
+    assert run.manifest["question"]["users"] == [ERASED, "user2@contoso.com"]
+    assert run.manifest["scope"]["in_scope"] == 1
+    assert run.manifest["tallies"]["sharepoint"] == {"mismatch": 1}
+    run.close()
+
+
+def test_an_interrupted_erasure_is_finished_for_that_person_before_another(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [user(1), user(2), user(3)])
+    run.update(underway={"what": "erasure", "when": "", "asked_by": "", "salt": "00", "whom": "11", "users": 1})
+    with pytest.raises(RunError, match="somebody else"):
+        erase(run, "user2@contoso.com", "tester")
+    assert len(run.users(0)) == 2
+    run.close()
+
+
+def test_a_picture_that_another_has_too_stays(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [user(1), user(2)])
+    part = "observations/entra/part-00000.parquet"
+    rows = run.read_part(part).to_pylist()
+    shared = rows[0]["sha256"]
+    rows[1] |= {name: rows[0][name] for name in ("sha256", "phash", "dhash", "descriptor")}
+    run.replace_part(part, run.read_part(part).from_pylist(rows, schema=run.read_part(part).schema))
+    erase(run, "user1@contoso.com", "tester")
+    left = {file.stem for file in run.photos.rglob("*.png")}
+    assert shared in left
+    assert len(left) == 3
+    run.close()
+    assert verify(run.path).problems == ()

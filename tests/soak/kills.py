@@ -1,0 +1,238 @@
+"""Kills an audit at a random moment of a chosen phase, resumes it, and holds what is left against an unbroken run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow.parquet as pq
+
+PHASES = ("listing", "collecting", "judging", "reporting")
+SHARD_USERS = 3
+PATIENCE = 240
+
+
+@dataclass
+class Broken:
+    """One audit that was killed and resumed."""
+
+    phase: str
+    """What the manifest said it was doing when it died."""
+    parts: int
+    code: int
+    differences: list[str] = field(default_factory=list)
+    asked_again: list[str] = field(default_factory=list)
+    """Requests for users of parts that were complete, or for pages that were read."""
+    err: str = ""
+
+    @property
+    def good(self) -> bool:
+        return not self.differences and not self.asked_again
+
+
+@dataclass
+class Unbroken:
+    """The run that the others must equal, and how long each phase of it took."""
+
+    path: Path
+    code: int
+    lengths: dict[str, float]
+
+
+def unbroken(served: Any, path: Path) -> Unbroken:
+    process = _start(served, path)
+    marks = [time.monotonic()]
+    for phase in PHASES[1:]:
+        _wait(process, path, lambda manifest, phase=phase: _reached(manifest, phase))
+        marks.append(time.monotonic())
+    process.communicate()
+    marks.append(time.monotonic())
+    return Unbroken(path, process.returncode, {phase: marks[n + 1] - marks[n] for n, phase in enumerate(PHASES)})
+
+
+def kill_and_resume(served: Any, whole: Unbroken, path: Path, phase: str, rng: random.Random) -> Broken:
+    process = _start(served, path)
+    if phase != PHASES[0]:
+        _wait(process, path, lambda manifest: _reached(manifest, phase))
+    moment = time.monotonic() + rng.random() * whole.lengths[phase]
+    while time.monotonic() < moment:  # the point is a moment that nobody chose
+        time.sleep(0.0005)
+    process.kill()
+    process.communicate()
+    manifest = _manifest(path) or {}
+    hit = next(one for one in reversed(PHASES) if one == PHASES[0] or _reached(manifest, one))
+    complete = dict(manifest.get("parts", {}))
+    pages = {int(file.stem[5:]) for file in (path / "work" / "yammer").glob("page-*.parquet")}
+    before = len(served.requests())
+    # Killed before there was a manifest, there is nothing to resume, and the same command line begins again.
+    words = ["resume", str(path)] if manifest else _audit(served, path)
+    done = subprocess.run([*_PROGRAM, *words, "--quiet"], capture_output=True, text=True, check=False, env=_env())
+    broken = Broken(hit, len(complete), done.returncode, err=done.stderr)
+    if done.returncode != whole.code:
+        broken.differences.append(f"exit code {done.returncode}: {done.stderr.strip()}")
+        return broken
+    broken.differences += differences(whole.path, path)
+    if manifest.get("shards"):
+        broken.asked_again = _asked_again(path, complete, pages, served.requests()[before:])
+    return broken
+
+
+_PROGRAM = (sys.executable, "-m", "auditor")
+
+
+def _env() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "PHOTO_AUDITOR_"))}
+
+
+def _audit(served: Any, path: Path) -> list[str]:
+    return ["audit", "--config", str(served.config), "--run", str(path), "--shard-users", str(SHARD_USERS)]
+
+
+def _start(served: Any, path: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*_PROGRAM, *_audit(served, path), "--quiet"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_env(),
+    )  # fmt: skip
+
+
+def _manifest(path: Path) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads((path / "manifest.json").read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+
+
+def _reached(manifest: dict[str, Any], phase: str) -> bool:
+    observed = sum(part.startswith("observations/") for part in manifest.get("parts", {}))
+    return {
+        "listing": True,
+        "collecting": bool(manifest.get("shards")),
+        "judging": bool(manifest.get("shards")) and observed == manifest["shards"] * len(manifest["configured"]),
+        "reporting": bool(manifest.get("finished")),
+    }[phase]
+
+
+def _wait(process: subprocess.Popen[str], path: Path, until: Callable[[dict[str, Any]], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        if (manifest := _manifest(path)) and until(manifest):
+            return
+        time.sleep(0.0005)
+
+
+# -- equal, but for run id, times and request counts -------------------------------------------------------------
+
+_TIMES = re.compile(
+    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?: UTC|Z)?|\d{1,2} [A-Z][a-z]+ \d{4}(?:, \d\d:\d\d UTC)?"
+    r"|(?<=<dt>Duration</dt><dd>)[^<]+|(?<=<dt>Run</dt><dd>)[0-9a-f]+"
+)
+
+
+def page_without_times(page: str) -> str:
+    head, facts, rest = page.partition('aria-labelledby="facts"')
+    counted = re.sub(r'(<td class="num">)[^<]*', r"\1", rest)
+    return _TIMES.sub("…", head + facts + counted)
+
+
+def differences(one: Path, other: Path) -> list[str]:
+    """What differs between two finished runs and their reports."""
+    found = []
+    here, there = _manifest(one) or {}, _manifest(other) or {}
+    if set(here["parts"]) != set(there["parts"]):
+        found.append(f"parts: {sorted(set(here['parts']) ^ set(there['parts']))}")
+    for part in sorted(set(here["parts"]) & set(there["parts"])):
+        tables = [pq.read_table(run / part) for run in (one, other)]
+        a, b = (table.drop_columns(["observed_at"] if "observed_at" in table.column_names else []) for table in tables)
+        if not a.equals(b):
+            found.append(f"{part}: {[name for name in a.column_names if a[name] != b[name]]}")
+    told = (
+        "tallies",
+        "unknown_reasons",
+        "tenant_facts",
+        "incomplete_because",
+        "complete",
+        "scope",
+        "tenant",
+        "pictures",
+    )
+    found += [f"manifest: {name}" for name in told if here.get(name) != there.get(name)]
+    for name in ("drift.csv", "observations.csv", "users.csv"):
+        if _rows(one / "report" / name) != _rows(other / "report" / name):
+            found.append(name)
+    pages = [page_without_times((run / "report" / "report.html").read_text(encoding="utf-8")) for run in (one, other)]
+    if pages[0] != pages[1]:
+        found.append("report.html")
+    names = [sorted(file.name for file in (run / "report").iterdir()) for run in (one, other)]
+    if names[0] != names[1]:
+        found.append(f"files of the report: {names[1]}")
+    return found
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as stream:
+        return [{name: cell for name, cell in row.items() if name != "observed_at"} for row in csv.DictReader(stream)]
+
+
+# -- only what was in flight is asked again ----------------------------------------------------------------------
+
+
+def _asked_again(path: Path, complete: dict[str, Any], pages: set[int], requests: list[dict[str, Any]]) -> list[str]:
+    users: dict[int, list[dict[str, Any]]] = {
+        int(file.stem[5:]): pq.read_table(file).to_pylist() for file in sorted((path / "users").glob("*.parquet"))
+    }
+
+    def missing(workload: str) -> list[dict[str, Any]]:
+        shards = [shard for shard in users if f"observations/{workload}/part-{shard:05d}.parquet" not in complete]
+        return [user for shard in shards for user in users[shard]]
+
+    entra = {user["user_id"] for user in missing("entra")}
+    sharepoint = {user["upn"].lower() for user in missing("sharepoint")} | {"nobody"}
+    exchange = len(missing("exchange"))
+    again = []
+    mailboxes = 0
+    for request in requests:
+        where, asked, query = request["origin"], request["path"], unquote(request["query"]).lower().replace("''", "'")
+        if where == "graph" and asked == "/v1.0/users":
+            again.append("the list of users")
+        elif where == "graph" and (match := re.match(r"/v1.0/users/([^/]+)/photo", asked)):
+            if match[1] not in entra:
+                again.append(f"entra {match[1]}")
+        elif where.startswith("sharepoint") and "GetPropertiesFor" in asked:
+            if not any(name in query for name in sharepoint):
+                again.append(f"sharepoint {query}")
+        elif where == "exchange" and "Exchange.asmx" in asked:
+            mailboxes += 1
+        elif where == "yammer" and asked.endswith("/users.json"):
+            page = int(re.search(r"page=(\d+)", query)[1])  # type: ignore[index]
+            if page in pages or not missing("yammer"):
+                again.append(f"yammer page {page}")
+    # One mailbox more may be asked to find out whether Exchange Web Services answer at all.
+    if mailboxes > exchange + min(1, exchange):
+        again.append(f"exchange: {mailboxes} requests for {exchange} users")
+    return again
+
+
+def table(broken: list[Broken]) -> str:
+    """The outcome, a line a phase."""
+    lines = [
+        f"{'killed while':<12}  {'kills':>5}  {'parts then':>10}  {'equal':>5}  {'asked only what was missing':>27}"
+    ]
+    for phase in (*PHASES, ""):
+        these = [one for one in broken if not phase or one.phase == phase]
+        if these:
+            parts = f"{min(one.parts for one in these)}–{max(one.parts for one in these)}"
+            equal = sum(not one.differences for one in these)
+            modest = sum(not one.asked_again for one in these)
+            lines.append(f"{phase or 'all':<12}  {len(these):>5}  {parts:>10}  {equal:>5}  {modest:>27}")
+    return "\n".join(lines)
