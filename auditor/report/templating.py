@@ -75,7 +75,7 @@ def inline(templates: jinja2.Environment, name: str) -> Inline:
 def prose(text: str) -> Markup:
     """A sentence of ours for the page: lines kept apart, `backticks` set as code."""
     lines = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         parts = (escape(visible(part)) for part in line.split("`"))
         lines.append(
             Markup("").join(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from auditor.report import write_report
@@ -97,7 +97,9 @@ def drawn(folder: Path, told: dict[str, str]) -> dict[str, str]:
     return {file.name: file.read_bytes().decode("utf-8") for file in paths.written}
 
 
-PLAIN = dict.fromkeys(("name", "upn", "mail", "department", "detail", "reason", "signal"), "Some words `here`")
+PLAIN = dict.fromkeys(
+    ("name", "upn", "mail", "department", "detail", "reason", "signal"), "Some words `here`\nand below"
+)
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +109,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Shape:
 
 @settings(max_examples=int(os.environ.get("PHOTO_AUDITOR_EXAMPLES", "40")), deadline=None)
 @given(told=st.fixed_dictionaries(dict.fromkeys(PLAIN, texts)))
+@example(told=dict.fromkeys(PLAIN, "one line\x85another\u2028a third"))
 def test_no_text_becomes_markup_a_formula_or_something_unseen(plain: Shape, told: dict[str, str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         files = drawn(Path(folder), told)
