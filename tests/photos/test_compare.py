@@ -164,3 +164,13 @@ def test_variants_of_portraits_are_named(portraits):
                 right[kind] += found.kind == kind
                 trials[kind] += 1
     assert all(right[kind] >= 0.9 * trials[kind] for kind in trials), (right, trials)
+
+
+def test_a_dropped_colour_profile_is_the_same_photo_and_noted(drawn):
+    kept = renditions.ORDINARY["648"]
+    dropped = renditions.ORDINARY["Display-P3 without its profile"]
+    found = [compare(fingerprint(kept(picture)), fingerprint(dropped(picture))) for picture in drawn]
+    assert {one.decision for one in found} == {"same"}
+    noted = [one for one in found if one.kind == "profile_lost"]
+    assert noted
+    assert all("colour profile" in one.sentence for one in noted)
