@@ -216,9 +216,11 @@ class Api:
                     continue
                 if await self._stands(answer, tries):
                     return self._answered(answer)
-                if answer.status in CONFIRMED or self.is_final(answer):
+                if answer.status in CONFIRMED:
                     continue
                 if answer.status in RETRIED:
+                    if self.is_final(answer):
+                        continue
                     raise ServerFault(f"{self.origin} failed every time ({answer.status})")
                 if whole is None or (flaw := whole(answer)) is None:
                     return self._answered(answer)

@@ -26,6 +26,8 @@ LONGEST_RESET = 600.0
 """Seconds; a `RateLimit-Reset` beyond them is no window that any service publishes, and is left to its refusals."""
 IDENTITY_WINDOW = 10.0
 """Seconds over which Graph's identity service counts resource units (throttling-limits)."""
+PEOPLE = "people"
+"""The kind of request that SharePoint's limit for PeopleManager counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,11 @@ class Pace:
 
     def __post_init__(self) -> None:
         self._windows = [Window(limit) for limit in self.limits]
+
+    def publish(self, limits: tuple[Limit, ...]) -> None:
+        """Other limits hold from now on; what was let through before counts for none of them."""
+        self.limits = limits
+        self.__post_init__()
 
     def wait(self, cost: float, kind: str, now: float) -> float:
         """Seconds until a request of this cost and kind may go."""

@@ -191,7 +191,9 @@ def test_a_body_that_cannot_be_unpacked_is_asked_for_again_and_never_believed(st
     assert len(server.seen) == ATTEMPTS
 
 
-def test_a_refused_token_is_replaced_once_and_a_refusal_is_believed_when_it_is_repeated(start: Any, ca_bundle: Path) -> None:
+def test_a_refused_token_is_replaced_once_and_a_refusal_is_believed_when_it_is_repeated(
+    start: Any, ca_bundle: Path
+) -> None:
     server = start()
     server.answers(lambda path, headers, number: (200 if headers.get("authorization") == "Bearer t2" else 401, {}, b""))
     assert run(lambda api: api(server, tokens=Tokens(), audience="a").get("/"), ca_bundle).status == 200
