@@ -1,6 +1,7 @@
 """Photo, or a stand-in that a service drew.
 
-Told by the small network of `auditor.photos.network` from the descriptor alone; how well, `benchmarks/placeholders.py`
+Told by the small network of `auditor.photos.network` from the descriptor alone, and from its mirror image: a mirrored
+tile still is a tile, and what looks drawn one way round only is a coincidence. How well, `benchmarks/placeholders.py`
 measures with drawings that the network has never seen.
 """
 
@@ -9,10 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
 from auditor.model import Fingerprint
 from auditor.photos.descriptor import parse
 from auditor.photos.network import CLASSES, likelihoods
 from auditor.photos.thresholds import PLACEHOLDER, PLACEHOLDER_DOUBTFUL
+from auditor.photos.variants import mirrored
 
 
 class Look(StrEnum):
@@ -54,6 +58,9 @@ class Classification:
 REPEATED = 5
 """Accounts that must have a doubtful picture before it counts as a default image."""
 
+_PLAINLY = 0.98
+"""Likelihood of a photo from which the mirror image is not asked: together they could at most be doubtful."""
+
 _LOOKS = {
     PlaceholderKind.INITIALS: "one or two letters on an even ground",
     PlaceholderKind.SILHOUETTE: "a head over shoulders without a face",
@@ -72,11 +79,16 @@ def classify(fingerprint: Fingerprint, repeated: int = 1) -> Classification:
     Raises:
         ValueError: the fingerprint was made by another recipe.
     """
-    likely = dict(zip(CLASSES, likelihoods(parse(fingerprint.descriptor)).tolist(), strict=True))
+    descriptor = parse(fingerprint.descriptor)
+    views = [likelihoods(descriptor)]
+    if views[0][0] < _PLAINLY:  # most photos are told at the first look
+        views.append(likelihoods(mirrored(descriptor)))
+    likely = dict(zip(CLASSES, np.mean(views, axis=0).tolist(), strict=True))
     drawn = 1.0 - likely.pop("photo")
+    least = 1.0 - float(max(view[0] for view in views))
     kind = PlaceholderKind(max(likely, key=likely.__getitem__))
     signal = f"It shows {_LOOKS[kind]}, {drawn:.1%} likely drawn by a service."
-    if drawn >= PLACEHOLDER.value:
+    if least >= PLACEHOLDER.value:
         return Classification(Look.PLACEHOLDER, kind, signal)
     if drawn < PLACEHOLDER_DOUBTFUL.value:
         return _photo(f"It is {1 - drawn:.1%} likely a photo, a drawing or a logo that somebody chose.")

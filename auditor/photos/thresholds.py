@@ -177,15 +177,15 @@ FLAT_COLOUR = Threshold(
 )
 
 PLACEHOLDER = Threshold(
-    0.93,
-    "likelihood from which a picture counts as drawn by a service",
-    "initials and silhouettes of generators that the network never saw: 95.4 % of 4,680 are above it; of 5,040"
-    " portraits in 14 treatments (in discs, margins, dark, posterised) 5 are, of 720 untreated ones none",
+    0.85,
+    "likelihood, the lower of a picture's and its mirror image's, from which it counts as drawn by a service",
+    "initials and silhouettes of generators that the network never saw: 95.3 % of 4,680 are above it; of 5,040"
+    " portraits in 14 treatments (in discs, margins, dark, posterised) 1 is, of 720 untreated ones none",
 )
 PLACEHOLDER_DOUBTFUL = Threshold(
     0.5,
-    "likelihood from which repetition over accounts may settle it",
-    "where a placeholder is more likely than everything else",
+    "mean likelihood of both from which repetition over accounts may settle it",
+    "99.3 % of the same initials and silhouettes are above it, and 0.3 % of the portraits",
 )
 
 _HALF = "the second half (161) of 321 portraits, against the photo at 648 px"

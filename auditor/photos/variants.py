@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,17 @@ def turn(gradients: Floats, how: str) -> Floats:
             return -np.stack([down.T, across.T])[:, ::-1, ::-1]
         case _:
             raise ValueError(f"no such turn: {how}")
+
+
+def mirrored(picture: Descriptor) -> Descriptor:
+    """The descriptor of the same picture, left to right."""
+    left, top, right, bottom = picture.borders
+    return replace(
+        picture,
+        gradients=turn(picture.gradients, "mirror"),
+        colours=picture.colours[:, ::-1],
+        borders=(right, top, left, bottom),
+    )
 
 
 def turn_distances(one: Floats, other: Floats) -> dict[str, float]:
