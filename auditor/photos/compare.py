@@ -300,7 +300,7 @@ def bars_on_both(one: float, other: float) -> bool:
 
 
 def _seam(larger: _Side, smaller: _Side, window: windows.Window) -> bool:
-    """Whether the photo visibly ends at bars: two of one colour that reach to it, and no more of its own even ground."""
+    """Whether the photo visibly ends at bars: two of one colour that reach to it, no more of its own even ground."""
     strips = (window.left, window.top, 1 - window.left - window.width, 1 - window.top - window.height)
     outer, own = _edges(larger.structure.colours), _edges(smaller.structure.colours)
     colours = [np.median(outside, axis=0) for outside in outer]
