@@ -7,8 +7,8 @@ workers: our layer, and single calls wrapped in stamina (as it comes, and with a
 in httpx-retries. Rules are the published ones on a faster clock, so that many of their windows pass:
 
     engage      10 in 10 s (Viva Engage, published)               played as 10 in 2.5 s, a sliding window
-    people      3,000 in 5 min (PeopleManager, published)         played as 150 in 1.5 s, a sliding window
-    units       1,250 in 1 min with RateLimit-* from 80 % on      played as 125 in 1.5 s, a fixed window
+    people      3,000 in 5 min (PeopleManager, published)         played as 300 in 3 s, a sliding window
+    units       1,250 in 1 min with RateLimit-* from 80 % on      played as 125 in 3 s, a fixed window
     bucket      an unpublished token bucket, with Retry-After     60/s, holds 60
     silent      an unpublished token bucket, without Retry-After  60/s, holds 60
 
@@ -130,8 +130,8 @@ class Bucket:
 Rule = Sliding | Fixed | Bucket
 RULES: dict[str, tuple[Callable[[], Rule], tuple[Limit, ...]]] = {
     "engage": (lambda: Sliding(10, 2.5), (Limit(10, 2.5),)),
-    "people": (lambda: Sliding(150, 1.5), (Limit(150, 1.5),)),
-    "units": (lambda: Fixed(125, 1.5), ()),
+    "people": (lambda: Sliding(300, 3.0), (Limit(300, 3.0),)),
+    "units": (lambda: Fixed(125, 3.0), ()),
     "bucket": (lambda: Bucket(60, told=True), ()),
     "silent": (lambda: Bucket(60, told=False), ()),
 }

@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from auditor.model import Reason
-from auditor.services.errors import ServerFault, SignInRefused, Throttled, Unreachable
+from auditor.services.errors import ServerFault, SignInRefused, Throttled, Unreachable, Untrusted
 from auditor.services.origins import BadOrigin, origin_of
 
 EXPIRES_SOON = 300.0
@@ -66,6 +66,8 @@ class FixedToken:
         return text
 
 
+_ENDPOINTS = ("token_endpoint", "authorization_endpoint", "device_authorization_endpoint")
+"""What msal takes from the OpenID configuration; others, such as Graph's userinfo_endpoint, it never asks."""
 _DISCOVERY = "https://login.microsoftonline.com"
 """Whom msal asks, without any secret, which names a Microsoft cloud goes by."""
 
@@ -88,9 +90,9 @@ class _ForMsal:
             told = answer.json()
             if answer.status_code == 200 and not isinstance(told.get("token_endpoint"), str):
                 raise Unreachable("the sign-in service's configuration names no token endpoint")
-            for name, value in told.items():
-                if name.endswith("_endpoint") and isinstance(value, str):
-                    self._check(value, self.authority)
+            for name in _ENDPOINTS:
+                if isinstance(told.get(name), str):
+                    self._check(told[name], self.authority)
         return answer
 
     def post(self, url: str, **given: Any) -> httpx.Response:
@@ -183,7 +185,8 @@ class MsalTokens:
             try:
                 answer = await asyncio.to_thread(self.acquire, [audience.rstrip("/") + "/.default"], held is not None)
             except httpx.HTTPError as error:
-                raise Unreachable(
+                kind = Untrusted if "CERTIFICATE_VERIFY_FAILED" in str(error) else Unreachable
+                raise kind(
                     f"the sign-in service{self.where} could not be reached ({type(error).__name__})",
                     remedy="check sign_in.authority, the network, the proxy and --ca-bundle",
                 ) from None
