@@ -22,7 +22,6 @@ from auditor.model import (
     EXEMPT_REASONS,
     FAULT_REASONS,
     OBSERVATION_COLUMNS,
-    OBSERVATIONS_CSV,
     USER_COLUMNS,
     VERDICT_COLUMNS,
     Column,
@@ -33,7 +32,7 @@ from auditor.model import (
     Way,
     Workload,
 )
-from auditor.report.tables import USERS_CSV
+from auditor.report.tables import OBSERVATIONS, USERS_CSV
 from auditor.report.wording import VERDICTS
 from auditor.settings import _KNOWN as KNOWN_SETTINGS
 from auditor.settings import env_name
@@ -227,8 +226,9 @@ def _tables() -> Iterator[str]:
     yield "### RUN/verdicts/part-NNNNN.parquet\n"
     yield _columns(VERDICT_COLUMNS)
     yield "### observations.csv and drift.csv\n"
-    yield "One row a user and workload; `drift.csv` has only those that drifted. Columns of the verdicts, in order:\n"
-    yield _listed(OBSERVATIONS_CSV)
+    yield "One row a user and workload; `drift.csv` has only those that drifted. Columns of the verdicts, in order,"
+    yield " and `run_complete`, which is false in every row of an incomplete run:\n"
+    yield _listed(OBSERVATIONS)
     yield "### users.csv\n"
     yield "One row a user: the gravest verdict among the user's copies, then each workload's. In order:\n"
     yield _listed(USERS_CSV)

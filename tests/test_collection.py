@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 
-from auditor.collection import _engage
+from auditor.collection import IN_A_ROW, _by_shards, _engage
+from auditor.collectors.entra import Entra
 from auditor.collectors.yammer import FEW, Yammer
 from auditor.model import User, Workload
 from auditor.runs.folder import RunFolder, create, observations_part
+from auditor.services.graph import Graph
 from auditor.services.http import Api, Web, new_client
 from auditor.services.tls import tls_context
 from auditor.services.yammer import Engage
+from tests.services.clocks import Clock
 from tests.services.conftest import Server, authority, ca_bundle, start
 
 __all__ = ["authority", "ca_bundle", "start"]
@@ -25,12 +28,16 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Quiet:
-    """Progress that nobody watches."""
+    """Progress of which only what a person should read is kept."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
 
     def start(self, step: str, total: int | None) -> None: ...
     def advance(self, step: str, count: int = 1) -> None: ...
     def done(self, step: str) -> None: ...
-    def tell(self, text: str) -> None: ...
+    def tell(self, text: str) -> None:
+        self.told.append(text)
 
 
 def user(number: int) -> User:
@@ -129,3 +136,106 @@ def test_two_accounts_for_one_address_are_ambiguous_and_one_listed_twice_is_one(
     _, found = read(tmp_path / "run", ca_bundle, start(), pages(entries))
     assert found["id-0"] == ("unknown", "ambiguous")
     assert found["id-1"] == ("absent", "")
+
+
+def test_a_nameless_entry_costs_itself_and_one_without_an_id_is_unknown(
+    start: Any, ca_bundle: Path, tmp_path: Path
+) -> None:
+    entries = [listed(number) for number in range(USERS)]
+    entries[3] = {"full_name": "somebody"}
+    del entries[4]["id"]
+    _, found = read(tmp_path / "run", ca_bundle, start(), pages(entries))
+    assert found["id-4"] == ("unknown", "unexpected_answer")
+    assert {found[f"id-{number}"] for number in range(USERS) if number not in {3, 4}} == {("absent", "")}
+
+
+def test_a_list_that_seems_to_end_and_goes_on_is_read_on(start: Any, ca_bundle: Path, tmp_path: Path) -> None:
+    entries, asked = [listed(number) for number in range(USERS)], [0]
+
+    def answer(page: int) -> tuple[int, list[dict[str, Any]]]:
+        asked[0] += page == 2
+        return 200, [] if page == 2 and asked[0] == 1 else entries[50 * (page - 1) : 50 * page]
+
+    _, found = read(tmp_path / "run", ca_bundle, start(), answer)
+    assert set(found.values()) == {("absent", "")}
+
+
+@pytest.mark.parametrize("status", [400, 403, 500])
+def test_one_bad_page_is_asked_for_again(start: Any, ca_bundle: Path, tmp_path: Path, status: int) -> None:
+    entries, asked = [listed(number) for number in range(USERS)], [0]
+
+    def answer(page: int) -> tuple[int, Any]:
+        asked[0] += page == 2
+        return (status, {}) if page == 2 and asked[0] <= 2 else (200, entries[50 * (page - 1) : 50 * page])
+
+    _, found = read(tmp_path / "run", ca_bundle, start(), answer)
+    assert set(found.values()) == {("absent", "")}
+
+
+def photos(
+    path: Path, bundle: Path, server: Server, users: int, script: Callable[..., Any]
+) -> tuple[RunFolder, Quiet, list[dict[str, Any]]]:
+    server.answers(script)
+    run, quiet = create(path, {"scope": {"in_scope": users}, "parts": {}}), Quiet()
+    run.freeze_users([user(number) for number in range(users)], 30)
+
+    async def work() -> None:
+        client, clock = new_client(tls_context(bundle)), Clock()
+        try:
+            api = Api(server.origin, client, sleep=clock.sleep, clock=clock)
+            await _by_shards(run, Entra(Graph(api), lambda *_: None, batch=False), quiet)
+        finally:
+            await client.aclose()
+
+    asyncio.run(work())
+    run.close()
+    parts = [run.read_part(observations_part(Workload.ENTRA, shard)).to_pylist() for shard in range(run.shards)]
+    return run, quiet, [row for part in parts for row in part]
+
+
+def test_a_workload_that_has_died_is_not_asked_to_the_last_user_and_that_is_said_once(
+    start: Any, ca_bundle: Path, tmp_path: Path
+) -> None:
+    server = start()
+    gone = json.dumps({"error": {"code": "ImageNotFound"}}).encode()
+    run, quiet, rows = photos(
+        tmp_path / "run", ca_bundle, server, 120,
+        lambda path, headers, number: (404, JSON, gone) if number <= 8 else (503, {}, b""),
+    )  # fmt: skip
+    assert [row["status"] for row in rows].count("absent") == 8
+    assert {row["reason"] for row in rows if row["status"] == "unknown"} == {"server_error"}
+    asked = {path for path, _ in server.seen}
+    assert len(asked) < 8 + IN_A_ROW + 10
+    assert len(quiet.told) == 1
+    assert f"{IN_A_ROW} users in a row" in quiet.told[0]
+    assert f"{IN_A_ROW} users in a row" in run.manifest["refusals"]["entra"]["sentence"]
+
+
+def test_users_who_fail_among_others_who_answer_end_nothing(start: Any, ca_bundle: Path, tmp_path: Path) -> None:
+    server = start()
+    gone = json.dumps({"error": {"code": "ImageNotFound"}}).encode()
+
+    def script(path: str, headers: dict[str, str], number: int) -> tuple[int, dict[str, str], bytes]:
+        return (404, JSON, gone) if int(path.split("id-")[1].split("/")[0]) % 10 == 0 else (500, {}, b"")
+
+    _, quiet, rows = photos(tmp_path / "run", ca_bundle, server, 90, script)
+    assert [row["status"] for row in rows].count("absent") == 9
+    assert quiet.told == []
+
+
+def test_a_refused_credential_is_the_workloads_and_a_refused_user_the_users_own(
+    start: Any, ca_bundle: Path, tmp_path: Path
+) -> None:
+    server = start()
+    gone = json.dumps({"error": {"code": "ImageNotFound"}}).encode()
+    expired = json.dumps({"error": {"code": "InvalidAuthenticationToken"}}).encode()
+    _, quiet, rows = photos(
+        tmp_path / "some", ca_bundle, server, 40,
+        lambda path, headers, number: (401, JSON, expired) if "id-7/" in path else (404, JSON, gone),
+    )  # fmt: skip
+    assert [row["user_id"] for row in rows if row["status"] == "unknown"] == ["id-7"]
+    assert quiet.told == []
+    _, quiet, rows = photos(tmp_path / "all", ca_bundle, server, 90, lambda path, headers, number: (401, JSON, expired))
+    assert {row["status"] for row in rows} == {"unknown"}
+    assert len({path for path, _ in server.seen}) < 40
+    assert len(quiet.told) == 1

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from auditor.collectors.contract import Keep, Permission, WorkloadRefused, at_once, observed, unknown
 from auditor.collectors.pictures import look
 from auditor.model import Observation, Reason, Status, User, Way, Workload
-from auditor.services.errors import FinalForWorkload, ServiceError
+from auditor.services.errors import FinalForWorkload, Passing, ServiceError
 from auditor.services.exchange import Ews, EwsAnswer
 from auditor.services.retries import one_user
 
@@ -61,14 +61,17 @@ class Exchange:
 
         Probed, never inferred from a setting: a tenant's switch and what it does have been seen to differ.
         """
-        refused = 0
+        refused = failed = 0
         for user in itertools.islice((one for one in users if one.exchange_plan and not one.kiosk), PROBES):
             try:
                 answer = await self._ask(user)
             except FinalForWorkload:
                 raise
-            except ServiceError:
-                # One user's odd answer says nothing of the others.
+            except ServiceError as error:
+                # One user's odd answer says nothing of the others; a service that is down says it to several.
+                failed += isinstance(error, Passing)
+                if failed >= FEWEST_PROBES and not self._taken:
+                    raise
                 continue
             if answer.status == 401:
                 self._one_more_refusal(answer)

@@ -64,6 +64,8 @@ class Scope:
     excluded: tuple[tuple[str, int], ...]
     include: tuple[str, ...]
     only: str
+    changes: tuple[str, ...] = ()
+    """How the list of users was read, and who joined or left while the audit ran: a sentence each."""
 
     @property
     def left_out(self) -> str:
@@ -148,6 +150,7 @@ def read(manifest: Mapping[str, Any]) -> Facts:
             ),
             include=tuple(_text(item) for item in _sequence(scope.get("include"))),
             only=_text(scope.get("only")),
+            changes=tuple(_changes(scope)),
         ),
         settings=tuple(
             Setting(_text(item.get("name")), _text(item.get("value")), _text(item.get("origin")))
@@ -159,6 +162,20 @@ def read(manifest: Mapping[str, Any]) -> Facts:
             for item in map(_mapping, _sequence(manifest.get("tenant_facts")))
         ),
     )
+
+
+_NAMED = 50
+"""So many who joined or left are named on the page; the manifest names all."""
+
+
+def _changes(scope: Mapping[str, Any]) -> Iterator[str]:
+    yield from (_text(note) for note in _sequence(scope.get("notes")))
+    for name, words in (("joined", "joined the directory"), ("left", "left the directory")):
+        upns = [_text(upn) for upn in _sequence(scope.get(name))]
+        if upns:
+            more = f" and {len(upns) - _NAMED:,} more (manifest.json)" if len(upns) > _NAMED else ""
+            shown = ", ".join(upns[:_NAMED])
+            yield f"{count(len(upns), 'account')} {words} while the audit ran: {shown}{more}."
 
 
 def redacted(facts: Facts) -> Facts:
@@ -183,6 +200,7 @@ def redacted(facts: Facts) -> Facts:
             excluded=_known_classes(facts.scope.excluded),
             include=tuple(item for item in facts.scope.include if item in wording.EXCLUDED),
             only="a selection of users" if facts.scope.only else "",
+            changes=(),
         ),
         settings=(),
         tenant_facts=tuple(

@@ -16,7 +16,11 @@ from auditor.report.shares import Tally
 from auditor.report.text import visible
 from auditor.runs.view import RunView
 
-USERS_CSV = ("user_id", "upn", "verdict", *(workload.value for workload in Workload))
+COMPLETE = "run_complete"
+"""The last column of every table: `false` where the run is incomplete, for whoever reads a table alone."""
+OBSERVATIONS = (*OBSERVATIONS_CSV, COMPLETE)
+"""The columns of observations.csv and drift.csv."""
+USERS_CSV = ("user_id", "upn", "verdict", *(workload.value for workload in Workload), COMPLETE)
 """The columns of users.csv: the user's verdict (`auditor.report.shares`), then each workload's."""
 
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
@@ -33,12 +37,12 @@ def safe_cell(text: str) -> str:
 def write_drift(view: RunView, path: Path) -> None:
     """One row for each user and workload that drifted."""
     rows = view.verdicts[view.verdicts["verdict"].isin([verdict.value for verdict in DRIFT])]
-    _write(path, OBSERVATIONS_CSV, _rows(rows, OBSERVATIONS_CSV))
+    _write(path, OBSERVATIONS, _rows(rows.assign(**_complete(view)), OBSERVATIONS))
 
 
 def write_observations(view: RunView, path: Path) -> None:
     """One row for each user and workload, everything."""
-    _write(path, OBSERVATIONS_CSV, _rows(view.verdicts, OBSERVATIONS_CSV))
+    _write(path, OBSERVATIONS, _rows(view.verdicts.assign(**_complete(view)), OBSERVATIONS))
 
 
 def write_users(view: RunView, tally: Tally, path: Path) -> None:
@@ -50,7 +54,11 @@ def write_users(view: RunView, tally: Tally, path: Path) -> None:
     for workload in Workload:
         own = view.verdicts[view.verdicts["workload"] == workload.value]
         table[workload.value] = own.drop_duplicates("user_id").set_index("user_id")["verdict"]
-    _write(path, USERS_CSV, _rows(table.rename_axis("user_id").reset_index(), USERS_CSV))
+    _write(path, USERS_CSV, _rows(table.assign(**_complete(view)).rename_axis("user_id").reset_index(), USERS_CSV))
+
+
+def _complete(view: RunView) -> dict[str, bool]:
+    return {COMPLETE: view.manifest.get("complete") is True}
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

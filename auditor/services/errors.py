@@ -9,6 +9,7 @@ ServiceError                final for this user, where no class below says other
  ├─ AskAnew               begin again from the start: what was begun has expired
  │   └─ PageExpired       the token of a list's next page
  ├─ HostRefused           final for this user: the answer points to a host this workload may not ask
+ ├─ Untrusted             final for this user: the host's certificate is not one that we believe
  ├─ TooLarge              final for this user: more bytes than a picture or a page may have
  ├─ BadAnswer             final for this user: whole, and in no documented shape
  └─ FinalForWorkload      nobody else need be asked
@@ -84,6 +85,12 @@ class HostRefused(ServiceError):
     """An answer points to a host that this workload may not ask."""
 
     reason = Reason.HOST_NOT_ALLOWED
+
+
+class Untrusted(ServiceError):
+    """A host whose certificate is not trusted here; another try would find the same."""
+
+    reason = Reason.UNREACHABLE
 
 
 class TooLarge(ServiceError):

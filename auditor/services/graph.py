@@ -32,6 +32,8 @@ RESTARTS = 3
 """How often a list is read anew because the token of its next page has expired."""
 NOTHING_NEW = 25
 """So many pages in a row that name nobody new are no list that ends."""
+COUNT_ATTEMPTS = 3
+"""A count is worth less than the list: where it cannot be had, the list is read again."""
 BATCH_ATTEMPTS = 3
 """A batch that keeps failing is read singly rather than asked for ever."""
 BATCH_SLOTS = 4
@@ -116,7 +118,9 @@ class Graph:
         Such a count is an advanced query (aad-advanced-queries): `ConsistencyLevel: eventual`, text as the answer.
         """
         try:
-            answer = await self.api.get(f"{VERSION}{path}/$count", headers={"ConsistencyLevel": "eventual"})
+            answer = await self.api.send(
+                "GET", f"{VERSION}{path}/$count", headers={"ConsistencyLevel": "eventual"}, attempts=COUNT_ATTEMPTS
+            )
         except ServiceError:
             return None
         text = answer.body[:64].decode("ascii", "replace").lstrip("\ufeff\N{REPLACEMENT CHARACTER}").strip()

@@ -28,6 +28,7 @@ from auditor.services.errors import (
     Throttled,
     TooLarge,
     Unreachable,
+    Untrusted,
 )
 from auditor.services.gate import Gate, Ticket
 from auditor.services.origins import BadOrigin, host_matches, is_loopback, origin_of, resolve
@@ -366,6 +367,11 @@ class Api:
         except httpx.DecodingError:
             raise Damaged(f"{self.origin} sent a body that cannot be decompressed") from None
         except httpx.HTTPError as error:
+            if untrusted(error):
+                hint = "" if is_loopback(self.origin) else " (a proxy that inspects TLS is a common reason)"
+                raise Untrusted(
+                    f"the certificate of {self.origin} is not trusted here; name its authority with --ca-bundle{hint}"
+                ) from None
             raise Unreachable(_why(self.origin, error)) from None
         except httpx.InvalidURL:
             raise HostRefused(f"the answer holds a link into {self.origin} that no client can ask") from None
@@ -471,11 +477,12 @@ def _plain(headers: httpx.Headers) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
+def untrusted(error: httpx.HTTPError) -> bool:
+    """Whether the connection was given up because of the other side's certificate."""
+    return "CERTIFICATE_VERIFY_FAILED" in str(error)
+
+
 def _why(origin: str, error: httpx.HTTPError) -> str:
-    text = str(error)
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        hint = f"the certificate of {origin} is not trusted here; name its authority with --ca-bundle"
-        return hint + ("" if is_loopback(origin) else " (a proxy that inspects TLS is a common reason)")
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return f"no connection to {origin}; check the address, the network and the proxy"
     if isinstance(error, httpx.ProxyError):

@@ -15,8 +15,9 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-MARGIN = 0.96
-"""Share of a published limit that is used: clocks and journeys differ."""
+SLACK = 1.02, 0.05
+"""A published window is taken for so many times as long, and so many seconds longer: requests arrive later than they
+are sent, some more than others, and no two clocks agree."""
 LEARNED_SHARE = 0.95
 LESS, MORE = 0.92, 1.002
 """A refusal makes a learned rate smaller, an answer makes it larger."""
@@ -44,13 +45,18 @@ class Window:
     """A sliding window over what was let through."""
 
     limit: Limit
+    seconds: float = field(init=False)
+    """Its length as it is kept."""
     _granted: deque[tuple[float, float]] = field(default_factory=deque)
     _used: float = 0.0
 
+    def __post_init__(self) -> None:
+        self.seconds = self.limit.seconds * SLACK[0] + SLACK[1]
+
     def wait(self, cost: float, now: float) -> float:
         """Seconds until `cost` units more fit; zero where they fit now."""
-        room = max(self.limit.units * MARGIN, 1.0)
-        while self._granted and self._granted[0][0] <= now - self.limit.seconds:
+        room = max(self.limit.units, 1.0)
+        while self._granted and self._granted[0][0] <= now - self.seconds:
             self._used -= self._granted.popleft()[1]
         if not self._granted or self._used + cost <= room + 1e-9:
             return 0.0
@@ -58,8 +64,8 @@ class Window:
         for moment, units in self._granted:
             left -= units
             if left + cost <= room + 1e-9:
-                return max(0.0, moment + self.limit.seconds - now) + 1e-6
-        return max(0.0, self._granted[-1][0] + self.limit.seconds - now) + 1e-6
+                return max(0.0, moment + self.seconds - now) + 1e-6
+        return max(0.0, self._granted[-1][0] + self.seconds - now) + 1e-6
 
     def take(self, cost: float, now: float) -> None:
         """So many units are used now."""
@@ -127,12 +133,12 @@ class Pace:
         granted = 0.0
         if self._since is not None and now > self._since:
             granted = LEARNED_SHARE * self._answered / (now - self._since)
-        if self.rate is not None:
+        if rule and granted > 0:
+            self.rate = granted if self.rate is None else min(self.rate * LESS, granted)
+            self._next = now
+        elif self.rate is not None:
             # Never below what was granted on the whole: refusals without a rule would slow us down to nothing.
             self.rate = max(self.rate * LESS, min(self.rate, granted))
-        elif rule and granted > 0:
-            self.rate = granted
-            self._next = now
         if rule:
             self._since, self._answered = now, 0.0
 

@@ -23,8 +23,8 @@ CONFIRMED = {401: 3, 403: 2}
 """How often a refusal is heard before it is believed: a proxy, or a token that ends, refuses just once."""
 BACKOFF_BASE, BACKOFF_CAP = 0.5, 20.0
 """Seconds of full-jitter back-off: uniform(0, min(cap, base * 2**attempt))."""
-THROTTLE_BASE, THROTTLE_CAP = 1.5, 60.0
-"""Seconds of waiting where a service throttles and does not say for how long."""
+THROTTLE_BASE, THROTTLE_CAP = 0.5, 60.0
+"""Seconds of waiting where a service throttles and does not say for how long; doubled with each probe refused."""
 
 Jitter = Callable[[float, float], float]
 
@@ -37,7 +37,7 @@ def full_jitter(attempt: int, jitter: Jitter = random.uniform) -> float:
 def throttle_wait(strikes: int, jitter: Jitter = random.uniform) -> float:
     """Seconds to wait where nobody says how long; `strikes` throttlings in a row came before.
 
-    No jitter may shorten it to nothing: windows of ten seconds are common.
+    No jitter may shorten it to nothing: windows of ten seconds are common, and each probe before their end is refused.
     """
     base = min(THROTTLE_CAP, THROTTLE_BASE * 2.0 ** min(strikes, 30))
     return base + jitter(0.0, base / 3)

@@ -29,7 +29,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from auditor.model import Reason
-from auditor.services.errors import ServerFault, SignInRefused, Throttled, Unreachable
+from auditor.services.errors import ServerFault, SignInRefused, Throttled, Unreachable, Untrusted
+from auditor.services.origins import BadOrigin, origin_of
 
 EXPIRES_SOON = 300.0
 """Seconds before its end at which a token is no longer used."""
@@ -65,18 +66,38 @@ class FixedToken:
         return text
 
 
+_ENDPOINTS = ("token_endpoint", "authorization_endpoint", "device_authorization_endpoint")
+"""What msal takes from the OpenID configuration; others, such as Graph's userinfo_endpoint, it never asks."""
+_DISCOVERY = "https://login.microsoftonline.com"
+"""Whom msal asks, without any secret, which names a Microsoft cloud goes by."""
+
+
 @dataclass(frozen=True, slots=True)
 class _ForMsal:
-    """The few calls that msal makes of a client, over httpx."""
+    """The few calls that msal makes of a client, over httpx, and to no other origin than the authority's.
+
+    What msal posts is the app's credential, and where to is what the OpenID configuration says.
+    """
 
     client: httpx.Client
+    authority: str
 
     def get(self, url: str, **given: Any) -> httpx.Response:
         """As requests has it."""
-        return _json_object(self.client.get(url, params=given.get("params"), headers=given.get("headers")))
+        self._check(url, _DISCOVERY if _discovery(self.authority) else self.authority)
+        answer = _json_object(self.client.get(url, params=given.get("params"), headers=given.get("headers")))
+        if url.split("?", 1)[0].endswith("/.well-known/openid-configuration"):
+            told = answer.json()
+            if answer.status_code == 200 and not isinstance(told.get("token_endpoint"), str):
+                raise Unreachable("the sign-in service's configuration names no token endpoint")
+            for name in _ENDPOINTS:
+                if isinstance(told.get(name), str):
+                    self._check(told[name], self.authority)
+        return answer
 
     def post(self, url: str, **given: Any) -> httpx.Response:
         """As requests has it: it sends bytes in a form as they are, where httpx would send their repr."""
+        self._check(url, self.authority)
         data = {
             name: value.decode() if isinstance(value, bytes) else value
             for name, value in (given.get("data") or {}).items()
@@ -86,6 +107,22 @@ class _ForMsal:
 
     def close(self) -> None:
         """The client belongs to whoever made it."""
+
+    def _check(self, url: str, besides: str) -> None:
+        try:
+            origin = origin_of(url)
+        except BadOrigin as error:
+            raise _elsewhere(self.authority, f"an address that is not asked: {error}") from None
+        if origin not in {self.authority, besides}:
+            raise _elsewhere(self.authority, origin)
+
+
+def _elsewhere(authority: str, where: str) -> SignInRefused:
+    return SignInRefused(
+        f"the sign-in service {authority} points to {where}; nothing was sent there",
+        remedy="check sign_in.authority, and whether something stands between it and this machine",
+        reason=Reason.HOST_NOT_ALLOWED,
+    )
 
 
 def _json_object(answer: httpx.Response) -> httpx.Response:
@@ -98,10 +135,11 @@ def _json_object(answer: httpx.Response) -> httpx.Response:
         parsed = json.loads(answer.content)
     except (ValueError, RecursionError):
         parsed = None
-    if isinstance(parsed, dict):
+    if isinstance(parsed, dict) and (answer.status_code < 400 or isinstance(parsed.get("error"), str)):
         return answer
+    # Neither what was asked for nor an error as OAuth has it (RFC 6749, 5.2): something else answered.
     raise Unreachable(
-        f"the sign-in service answered {answer.status_code} with something that is no JSON object",
+        f"the sign-in service answered {answer.status_code} with something that is no answer of its own",
         remedy="check sign_in.authority, and whether a proxy stands in between",
     )
 
@@ -147,7 +185,8 @@ class MsalTokens:
             try:
                 answer = await asyncio.to_thread(self.acquire, [audience.rstrip("/") + "/.default"], held is not None)
             except httpx.HTTPError as error:
-                raise Unreachable(
+                kind = Untrusted if "CERTIFICATE_VERIFY_FAILED" in str(error) else Unreachable
+                raise kind(
                     f"the sign-in service{self.where} could not be reached ({type(error).__name__})",
                     remedy="check sign_in.authority, the network, the proxy and --ca-bundle",
                 ) from None
@@ -201,7 +240,7 @@ def app_tokens(
                     client_credential=credential,
                     authority=f"{authority}/{tenant_id}",
                     instance_discovery=_discovery(authority),
-                    http_client=_ForMsal(http_client),
+                    http_client=_ForMsal(http_client, authority),
                 )
             ]
         return dict(app[0].acquire_token_for_client(scopes) or {})
@@ -240,7 +279,7 @@ def delegated_tokens(
                     client_id,
                     authority=f"{authority}/{tenant_id}",
                     instance_discovery=_discovery(authority),
-                    http_client=_ForMsal(http_client),
+                    http_client=_ForMsal(http_client, authority),
                     token_cache=cache,
                 )
             )

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 UNPACED = {"PHOTO_AUDITOR_NETWORK_PACE": "none"}
-"""Unless asked to the simulated tenant throttles nothing; Viva Engage gets ten questions in 10 seconds otherwise."""
+"""The simulated tenant throttles nothing unless asked to; a paced run asks Viva Engage ten times in 10 seconds."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,9 @@ class Command:
         words = [str(argument) for argument in arguments]
         if words[0] == "audit":
             words += ["--run", str(path)]
-        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TEMP", "TMP") if name in os.environ}
+        kept = {
+            name: os.environ[name] for name in ("PATH", "PYTHONPATH", "SYSTEMROOT", "TEMP", "TMP") if name in os.environ
+        }
         done = subprocess.run(
             [sys.executable, "-m", "auditor", *words],
             env={**kept, "HOME": str(home), "USERPROFILE": str(home), "NO_COLOR": "1", **UNPACED, **(env or {})},

@@ -26,9 +26,18 @@ def head(path: Path) -> list[str]:
 
 def test_every_table_begins_with_the_documented_columns(fabricate, tmp_path):
     paths = write_report(fabricate(), tmp_path)
-    assert head(paths.drift) == head(paths.observations) == list(OBSERVATIONS_CSV)
+    assert head(paths.drift) == head(paths.observations) == [*OBSERVATIONS_CSV, "run_complete"]
     assert head(paths.drift)[:5] == ["user_id", "upn", "workload", "status", "verdict"]
-    assert head(paths.users) == ["user_id", "upn", "verdict", "entra", "exchange", "sharepoint", "yammer"]
+    assert head(paths.users) == [
+        "user_id",
+        "upn",
+        "verdict",
+        "entra",
+        "exchange",
+        "sharepoint",
+        "yammer",
+        "run_complete",
+    ]
 
 
 def test_observations_hold_everything_and_drift_only_what_drifted(fabricate, tmp_path):
@@ -39,6 +48,15 @@ def test_observations_hold_everything_and_drift_only_what_drifted(fabricate, tmp
         verdict for verdict in view.verdicts["verdict"] if verdict in DRIFT
     )
     assert len(rows(paths.users)) == len(view.users)
+
+
+def test_every_row_of_every_table_tells_whether_the_run_is_complete(fabricate, tmp_path):
+    view = fabricate()
+    for complete in (True, False):
+        view.manifest["complete"] = complete
+        paths = write_report(view, tmp_path / str(complete))
+        for table in (paths.drift, paths.observations, paths.users):
+            assert {row["run_complete"] for row in rows(table)} == {str(complete).lower()}
 
 
 def test_pandas_reads_back_what_was_written(fabricate, tmp_path):

@@ -1,0 +1,202 @@
+"""When the list of users is complete, and what happens where it is not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from auditor.directory import census, list_users, tolerance
+from auditor.services.errors import ServiceError
+from auditor.services.graph import Graph, GraphError, Unfinished
+from auditor.services.http import Api, new_client
+from auditor.services.tls import tls_context
+from auditor.settings import Scope
+from tests.services.clocks import Clock
+from tests.services.conftest import Reply, Server, authority, ca_bundle, start
+
+__all__ = ["authority", "ca_bundle", "start"]
+JSON = {"Content-Type": "application/json"}
+PER_PAGE = 10
+
+
+def entry(number: int) -> dict[str, Any]:
+    return {"id": f"id-{number}", "userPrincipalName": f"u{number}@contoso.com", "assignedLicenses": [{"skuId": "x"}]}
+
+
+def answer(body: Any, status: int = 200) -> Reply:
+    return status, JSON, json.dumps(body).encode()
+
+
+def error(code: str, status: int) -> Reply:
+    return answer({"error": {"code": code, "message": ""}}, status)
+
+
+def directory(
+    server: Server, users: list[dict[str, Any]], count: Callable[[], int] | None = None,
+    fault: Callable[[int, int], Reply | None] = lambda page, number: None,
+) -> None:  # fmt: skip
+    """A directory by pages; `fault(page, number of this request for it)` may answer instead."""
+    asked: dict[int, int] = {}
+
+    def script(path: str, headers: dict[str, str], number: int) -> Reply:
+        parts = urlsplit(path)
+        if parts.path.endswith("/$count"):
+            assert headers["consistencylevel"] == "eventual"
+            found = count() if count is not None else len(users)
+            return 200, {"Content-Type": "text/plain"}, f"\ufeff{found}".encode()
+        page = int(parse_qs(parts.query).get("page", ["0"])[0])
+        asked[page] = asked.get(page, 0) + 1
+        if (reply := fault(page, asked[page])) is not None:
+            return reply
+        body: dict[str, Any] = {"value": users[page * PER_PAGE : (page + 1) * PER_PAGE]}
+        if (page + 1) * PER_PAGE < len(users):
+            body["@odata.nextLink"] = f"{server.origin}/v1.0/users?page={page + 1}"
+        return answer(body)
+
+    server.answers(script)
+
+
+def ask(bundle: Path, server: Server, work: Callable[[Graph], Awaitable[Any]]) -> Any:
+    async def inside() -> Any:
+        client, clock = new_client(tls_context(bundle)), Clock()
+        try:
+            return await work(Graph(Api(server.origin, client, sleep=clock.sleep, clock=clock)))
+        finally:
+            await client.aclose()
+
+    return asyncio.run(inside())
+
+
+def listed(bundle: Path, server: Server) -> Any:
+    return ask(bundle, server, lambda graph: list_users(graph, Scope()))
+
+
+@pytest.mark.parametrize(
+    "expired", [error("Directory_ExpiredPageToken", 400), error("Request_Gone", 410), (410, {}, b"gone")]
+)
+def test_a_list_whose_page_token_expires_is_read_anew_without_losing_or_repeating_anyone(
+    start: Any, ca_bundle: Path, expired: Reply
+) -> None:
+    server = start()
+    directory(
+        server, [entry(number) for number in range(35)],
+        fault=lambda page, number: expired if (page, number) == (2, 1) else None,
+    )  # fmt: skip
+    found = listed(ca_bundle, server)
+    assert [user.id for user in found.users] == [f"id-{number}" for number in range(35)]
+    assert any("read anew 1 time" in note for note in found.notes)
+
+
+def test_a_list_that_expires_every_time_is_no_list(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    directory(
+        server, [entry(number) for number in range(35)],
+        fault=lambda page, number: error("Directory_ExpiredPageToken", 400) if page == 3 else None,
+    )  # fmt: skip
+    with pytest.raises(Unfinished, match="expired"):
+        listed(ca_bundle, server)
+
+
+def test_a_page_that_leads_back_once_is_asked_for_again(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    users = [entry(number) for number in range(35)]
+    again = {"value": users[:10], "@odata.nextLink": f"{server.origin}/v1.0/users?page=1"}
+    directory(server, users, fault=lambda page, number: answer(again) if (page, number) == (1, 1) else None)
+    assert [user.id for user in listed(ca_bundle, server).users] == [f"id-{number}" for number in range(35)]
+
+
+@pytest.mark.parametrize("kind", ["back", "endless", "empty", "refused", "cut"])
+def test_a_list_that_does_not_end_raises_and_is_never_short(start: Any, ca_bundle: Path, kind: str) -> None:
+    server = start()
+    users = [entry(number) for number in range(35)]
+    turn = [0]
+
+    def fault(page: int, number: int) -> Reply | None:
+        if page == 0:
+            return None
+        turn[0] += 1
+        onward = f"{server.origin}/v1.0/users?page=1&turn={turn[0]}"
+        return {
+            "back": answer({"value": users[:10], "@odata.nextLink": f"{server.origin}/v1.0/users?page=1"}),
+            "endless": answer({"value": users[:10], "@odata.nextLink": onward}),
+            "empty": answer({"value": [], "@odata.nextLink": onward}),
+            "refused": error("Authorization_RequestDenied", 403),
+            "cut": (200, JSON, b'{"value": [{"id": "id-11"'),
+        }[kind]
+
+    directory(server, users, fault=fault)
+    with pytest.raises(ServiceError):
+        listed(ca_bundle, server)
+
+
+def test_a_directory_that_refuses_its_first_page_names_the_permission(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    directory(server, [], fault=lambda page, number: error("Authorization_RequestDenied", 403))
+    with pytest.raises(GraphError) as refused:
+        listed(ca_bundle, server)
+    assert "User.Read.All" in refused.value.remedy
+
+
+def test_who_is_listed_twice_is_audited_once_and_that_is_noted(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    users = [entry(number) for number in range(15)]
+    directory(server, [*users[:12], entry(3), *users[12:]])
+    found = listed(ca_bundle, server)
+    assert [user.id for user in found.users] == [f"id-{number}" for number in range(15)]
+    assert any("1 account(s) more than once" in note for note in found.notes)
+
+
+def test_one_nameless_entry_costs_that_entry(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    directory(server, [entry(0), {"displayName": "?"}, {"id": "id-1"}, entry(2)])
+    found = listed(ca_bundle, server)
+    assert [user.id for user in found.users] == ["id-0", "id-2"]
+    assert (found.directory, dict(found.excluded)) == (4, {"without id or user principal name": 2})
+
+
+def taken(bundle: Path, server: Server, users: int, before: int | None = None) -> Any:
+    accounts = {f"id-{number}": f"u{number}@contoso.com" for number in range(users)}
+    return ask(bundle, server, lambda graph: census(graph, users, before, accounts))
+
+
+def test_equal_counts_are_believed_without_listing_anyone_again(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    directory(server, [entry(number) for number in range(30)])
+    found = taken(ca_bundle, server, 30, before=30)
+    assert (found.problem, found.after) == ("", 30)
+    assert len(server.seen) == 1
+
+
+def test_who_joined_and_who_left_meanwhile_is_named(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    directory(server, [entry(number) for number in range(2, 33)])
+    found = taken(ca_bundle, server, 30, before=30)
+    assert found.problem == ""
+    assert found.joined == ("u30@contoso.com", "u31@contoso.com", "u32@contoso.com")
+    assert found.left == ("u0@contoso.com", "u1@contoso.com")
+
+
+@pytest.mark.parametrize(("before", "after"), [(36, 30), (30, 36), (24, 30), (None, 36), (40, 40)])
+def test_counts_that_differ_by_more_than_the_tolerance_make_the_list_doubtful(
+    start: Any, ca_bundle: Path, before: int | None, after: int
+) -> None:
+    server = start()
+    directory(server, [entry(number) for number in range(30)], lambda: after)
+    assert "30 accounts were listed" in taken(ca_bundle, server, 30, before).problem
+
+
+@pytest.mark.parametrize("count", [25, 35])
+def test_a_difference_within_the_tolerance_is_eventual_consistency(start: Any, ca_bundle: Path, count: int) -> None:
+    server = start()
+    directory(server, [entry(number) for number in range(30)], lambda: count)
+    assert taken(ca_bundle, server, 30, 30).problem == ""
+
+
+def test_the_tolerance_is_five_or_half_a_percent() -> None:
+    assert [tolerance(count) for count in (0, 1000, 2000, 100_000)] == [5, 5, 10, 500]
