@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from auditor import __version__
-from auditor.collection import Progress, collect
+from auditor.collection import Progress, collect, recount, remember_directory
 from auditor.collectors.build import Services
 from auditor.directory import ScopeError, list_users
 from auditor.judgement import judge_run
@@ -68,7 +68,9 @@ async def _go_on(settings: Settings, run: RunFolder, progress: Progress) -> None
     async with Services(settings, keep, progress.tell) as services:
         if not run.shards:
             await _list(settings, run, services.graph, progress)
+        services.expect(int(run.manifest["scope"]["in_scope"]))
         seconds = await collect(run, services, progress)
+        await recount(run, services.graph, progress)
         run.update(requests=_add(run.manifest.get("requests", {}), services.requests()), seconds=seconds)
     judge_run(run, settings, progress)
 
@@ -76,6 +78,8 @@ async def _go_on(settings: Settings, run: RunFolder, progress: Progress) -> None
 async def _list(settings: Settings, run: RunFolder, graph: Graph, progress: Progress) -> None:
     progress.start("directory", None)
     listed = await list_users(graph, settings.scope)
+    for note in listed.notes:
+        progress.tell(note)
     if not listed.users:
         raise ScopeError("Nobody is left to audit: every account that was read is outside the scope (see --include).")
     run.update(
@@ -86,8 +90,11 @@ async def _list(settings: Settings, run: RunFolder, graph: Graph, progress: Prog
             "excluded": dict(listed.excluded),
             "include": list(settings.scope.include),
             "only": _only(settings),
+            "counted_before": listed.before,
+            "notes": list(listed.notes),
         },
     )
+    remember_directory(run, listed)
     run.freeze_users(listed.users, settings.shard_users)
     progress.done("directory")
 

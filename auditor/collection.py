@@ -6,10 +6,10 @@ What a part needs is in the part; killed anywhere, only the shards in flight are
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,11 +18,13 @@ import pyarrow as pa
 from auditor.collectors.build import Services
 from auditor.collectors.contract import Collector, WorkloadRefused, observed, unknown
 from auditor.collectors.yammer import FEW, Found, Yammer, addresses_of, join
+from auditor.directory import Listed, census
 from auditor.model import FINGERPRINT_COLUMNS, Column, Observation, Reason, Status, User, Way, Workload
 from auditor.runs import frames
 from auditor.runs.files import whole_file
 from auditor.runs.folder import RunFolder, observations_part
-from auditor.services.errors import BadAnswer, ServiceError
+from auditor.services.errors import BadAnswer, FinalForWorkload, ServiceError
+from auditor.services.graph import Graph
 
 
 class Progress(Protocol):
@@ -72,6 +74,38 @@ async def collect(run: RunFolder, services: Services, progress: Progress) -> dic
     return seconds
 
 
+_ACCOUNTS = (Column("id", "string", "object id"), Column("upn", "string", "user principal name"))
+_ACCOUNTS_FILE = "accounts.parquet"
+
+
+def remember_directory(run: RunFolder, listed: Listed) -> None:
+    """Keep what the directory's list was, for `recount`; gone when the run is finished."""
+    if listed.accounts is None:
+        return
+    rows = ({"id": identity, "upn": upn} for identity, upn in listed.accounts.items())
+    with whole_file(run.work("directory") / _ACCOUNTS_FILE) as temporary:
+        frames.write_table(frames.table(_ACCOUNTS, rows), temporary)
+
+
+async def recount(run: RunFolder, graph: Graph, progress: Progress) -> None:
+    """Hold the list that the run began with against the directory as it is now, and write down what differs."""
+    file = run.work("directory") / _ACCOUNTS_FILE
+    scope = dict(run.manifest.get("scope", {}))
+    if not file.exists():
+        return
+    accounts = dict(zip(*frames.read_table(file, ["id", "upn"]).to_pydict().values(), strict=True))
+    taken = await census(graph, len(accounts), scope.get("counted_before"), accounts)
+    scope["counted_after"] = taken.after
+    scope["joined"], scope["left"] = list(taken.joined), list(taken.left)
+    scope["problem"] = taken.problem
+    run.update(scope=scope)
+    if taken.joined or taken.left:
+        progress.tell(
+            f"While the audit ran {len(taken.joined)} accounts joined the directory and {len(taken.left)} left it;"
+            " the run's manifest.json names them."
+        )
+
+
 async def _by_shards(run: RunFolder, collector: Collector, progress: Progress) -> None:
     workload = collector.workload
     waiting = [shard for shard in range(run.shards) if not run.has(observations_part(workload, shard))]
@@ -79,6 +113,7 @@ async def _by_shards(run: RunFolder, collector: Collector, progress: Progress) -
     total = int(run.manifest.get("scope", {}).get("in_scope", 0))
     progress.start(step, total)
     refusal = await _prepare(run, collector, waiting)
+    breaker = Breaker(workload)
     for shard in range(run.shards):
         users = run.users(shard)
         if shard not in waiting:
@@ -91,6 +126,7 @@ async def _by_shards(run: RunFolder, collector: Collector, progress: Progress) -
                     async for observation in stream:
                         observations.append(observation)
                         progress.advance(step, observation.judged)
+                        breaker.see(observation)
             except WorkloadRefused as found:
                 refusal = found
             except ServiceError as error:
@@ -102,7 +138,38 @@ async def _by_shards(run: RunFolder, collector: Collector, progress: Progress) -
         # Before the part is there: a run that is killed right after the last one must know why, too.
         _remember(run, workload, refusal)
         run.write_observations(workload, shard, _in_order(users, observations))
+    if breaker.broke:
+        progress.tell(f"{workload}: {breaker.broke}.")
     progress.done(step)
+
+
+IN_A_ROW = 25
+"""So many users in a row who could not be asked, each tried as often as is sensible, are a dead workload."""
+_DEAD = frozenset({Reason.UNREACHABLE, Reason.THROTTLED, Reason.SERVER_ERROR, Reason.SIGN_IN_FAILED, "HTTP 401",
+                   "InvalidAuthenticationToken"})  # fmt: skip
+"""Reasons that say nothing about the user and are the same for the next one."""
+
+
+@dataclass
+class Breaker:
+    """Ends a workload that has died: nobody else is asked, and all that is left says why."""
+
+    workload: Workload
+    in_a_row: int = 0
+    broke: str = ""
+
+    def see(self, observation: Observation) -> None:
+        """Count; raises `WorkloadRefused` after `IN_A_ROW` users in a row of whom nothing could be learned."""
+        if not observation.judged:
+            return
+        dead = observation.status is Status.UNKNOWN and observation.reason in _DEAD
+        self.in_a_row = self.in_a_row + 1 if dead else 0
+        if self.in_a_row >= IN_A_ROW:
+            self.broke = (
+                f"{IN_A_ROW} users in a row could not be asked ({observation.reason}: {observation.detail}),"
+                " so the rest were not asked"
+            )
+            raise WorkloadRefused(observation.reason, self.broke, "audit again when the service answers")
 
 
 async def _prepare(run: RunFolder, collector: Collector, waiting: Sequence[int]) -> WorkloadRefused | None:
@@ -168,6 +235,8 @@ async def _engage(run: RunFolder, yammer: Yammer, progress: Progress) -> None:
         problem = await _engage_pages(yammer, folder, progress)
         if problem is not None:
             _remember(run, workload, WorkloadRefused(problem.reason, problem.sentence, problem.remedy))
+        if yammer.gave_up:
+            progress.tell(f"{workload}: {yammer.gave_up}.")
         await asyncio.to_thread(_engage_parts, run, folder, waiting, problem)
     progress.done(str(workload))
 
@@ -189,29 +258,58 @@ async def _engage_few(run: RunFolder, yammer: Yammer, waiting: Sequence[int], pr
         run.write_observations(Workload.YAMMER, shard, _in_order(users, observations))
 
 
+PAGE_ATTEMPTS = 4
+"""How often a page of Viva Engage's list is asked for that cannot be read, or brings the same people again."""
+MOST_PAGES = 40_000
+"""Two million accounts; a list that is longer does not end."""
+
+
 async def _engage_pages(yammer: Yammer, folder: Path, progress: Progress) -> ServiceError | None:
     """Read the list to its end, a checkpoint file a page; what stopped it before the end, if anything."""
     seen: set[str] = set()
-    for number in itertools.count(1):
+    for number in range(1, MOST_PAGES + 1):
         file = folder / f"page-{number:06d}.parquet"
-        if file.exists():
-            ids = set(frames.read_table(file, ["id"]).column(0).to_pylist())
-            last = not ids
-        else:
+        ids = set(frames.read_table(file, ["id"]).column(0).to_pylist()) if file.exists() else set()
+        last = False
+        if not ids:
+            # The end of the list is asked for again by a resumed run: a checkpoint may hold nobody for other reasons.
             try:
-                found, last = await yammer.page(number)
+                found, last = await _engage_page(yammer, number, seen)
             except ServiceError as error:
                 return error
             ids = {one.id for one in found}
-            if (last and number == 1) or (ids and ids <= seen):
-                return BadAnswer("Viva Engage lists nobody, or the same people again", reason=Reason.LIST_INCOMPLETE)
             with whole_file(file) as temporary:
                 frames.write_table(frames.table(_FOUND_COLUMNS, map(_found_row, found)), temporary)
             progress.advance("yammer", len(found))
         if last:
-            break
+            return None
         seen |= ids
-    return None
+    return BadAnswer(f"Viva Engage's list did not end after {MOST_PAGES} pages", reason=Reason.LIST_INCOMPLETE)
+
+
+async def _engage_page(yammer: Yammer, number: int, seen: set[str]) -> tuple[list[Found], bool]:
+    """One page that may be believed, and whether the list ends with it.
+
+    A page that cannot be read, or brings nobody new, is asked for again; the end is believed when it is said twice.
+    """
+    problem: ServiceError | None = None
+    ends = 0
+    for _ in range(PAGE_ATTEMPTS):
+        try:
+            found, last = await yammer.page(number)
+        except FinalForWorkload:
+            raise
+        except ServiceError as error:
+            problem = error
+            continue
+        ids = {one.id for one in found}
+        if (last and number == 1) or (ids and ids <= seen):
+            problem = BadAnswer("Viva Engage lists nobody, or the same people again", reason=Reason.LIST_INCOMPLETE)
+            continue
+        ends += last
+        if not last or ends > 1:
+            return found, last
+    raise problem or BadAnswer("Viva Engage's list ends and goes on again", reason=Reason.LIST_INCOMPLETE)
 
 
 def _engage_parts(run: RunFolder, folder: Path, waiting: Sequence[int], problem: ServiceError | None) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from auditor.model import User
-from auditor.services.graph import PAGE, Graph, GraphError
+from auditor.services.errors import ServiceError
+from auditor.services.graph import PAGE, Collected, Graph, GraphError
 from auditor.settings import Scope
+
+T = TypeVar("T")
 
 SELECT = (
     "id,userPrincipalName,mail,displayName,userType,accountEnabled,assignedLicenses,assignedPlans,"
@@ -46,6 +49,9 @@ class ScopeError(Exception):
     """Whom to audit cannot be told; the message names who or what, and the remedy."""
 
 
+NAMELESS = "without id or user principal name"
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """The users to audit, and how many of each class were left out."""
@@ -54,6 +60,27 @@ class Listed:
     directory: int
     """How many accounts were read."""
     excluded: Mapping[str, int]
+    accounts: Mapping[str, str] | None = None
+    """Every account of the whole directory that was read, by id: its UPN. None where less was asked for."""
+    before: int | None = None
+    """The directory's own count when the list was begun; None where it was not asked or did not say."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the run should know of how the list was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """The directory when the audit ended, held against the list that the audit began with."""
+
+    listed: int
+    before: int | None
+    after: int | None
+    joined: tuple[str, ...] = ()
+    """UPNs of accounts that were not in the list."""
+    left: tuple[str, ...] = ()
+    """UPNs of accounts that were in the list and are no more."""
+    problem: str = ""
+    """Why the list cannot be taken for complete; empty where it can."""
 
 
 async def list_users(graph: Graph, scope: Scope) -> Listed:
@@ -63,36 +90,110 @@ async def list_users(graph: Graph, scope: Scope) -> Listed:
     that cannot be read to its end raises; a partial list is never returned.
     """
     if scope.users:
-        found = {name: await _named(graph, name) for name in dict.fromkeys(scope.users)}
-        if unknown := [f"'{name}'" for name, user in found.items() if user is None]:
+        named = {name: await _named(graph, name) for name in dict.fromkeys(scope.users)}
+        if unknown := [f"'{name}'" for name, user in named.items() if user is None]:
             more = f" and {len(unknown) - 20} more" if len(unknown) > 20 else ""
             raise ScopeError(
                 f"There is no user {', '.join(unknown[:20])}{more} in this tenant."
                 " Name users by user principal name or object id."
             )
-        unique = tuple({user.id: user for user in found.values() if user is not None}.values())
+        unique = tuple({user.id: user for user in named.values() if user is not None}.values())
         return Listed(unique, len(unique), {})
-    unwanted = {entry["id"] for name in scope.exclude_groups async for entry in _members(graph, name)}
-    entries = _chosen(graph, scope)
-    users_by_id: dict[str, User] = {}
+    unwanted = {identity for name in scope.exclude_groups for identity in (await _members(graph, name, _id)).entries}
+    before: int | None = None
+    if scope.groups:
+        lists = [await _members(graph, name, _account) for name in scope.groups]
+    else:
+        before = await graph.count("/users")
+        lists = [await graph.every(f"/users?{_query(SELECT)}", _account)]
+    found: dict[str, User | None] = {}
+    for one in lists:
+        for identity, user in one.entries:
+            found.setdefault(identity, user)
+    users: list[User] = []
     excluded: Counter[str] = Counter()
-    seen: set[str] = set()
-    async for entry in entries:
-        user = parse(entry)
+    for identity, user in found.items():
         if user is None:
-            excluded["without id or user principal name"] += 1
-            continue
-        if user.id in seen:
-            continue
-        seen.add(user.id)
-        reason = "excluded groups" if user.id in unwanted else await _excluded(graph, user, scope.include)
-        if reason:
+            excluded[NAMELESS] += 1
+        elif identity in unwanted:
+            excluded["excluded groups"] += 1
+        elif reason := await _excluded(graph, user, scope.include):
             excluded[reason] += 1
         else:
-            users_by_id[user.id] = user
-    nameless = excluded["without id or user principal name"]
+            users.append(user)
+    nameless = sum(one.nameless for one in lists)
+    excluded[NAMELESS] += nameless
     excluded += Counter()
-    return Listed(tuple(users_by_id.values()), len(seen) + nameless, dict(sorted(excluded.items())))
+    accounts = {identity: user.upn if user else "" for identity, user in found.items()}
+    return Listed(
+        tuple(users),
+        len(found) + nameless,
+        dict(sorted(excluded.items())),
+        accounts=None if scope.groups else accounts,
+        before=before,
+        notes=tuple(_notes(lists)),
+    )
+
+
+def _notes(lists: Sequence[Collected[Any]]) -> Iterable[str]:
+    if repeated := sum(one.repeated for one in lists):
+        yield f"The list of users named {repeated} account(s) more than once; each is audited once."
+    if restarts := sum(one.restarts for one in lists):
+        yield f"The list of users expired while it was read, and was read anew {restarts} time(s)."
+
+
+async def census(graph: Graph, listed: int, before: int | None, accounts: Mapping[str, str]) -> Census:
+    """Count the directory again when everyone was asked; name who joined and left if anything changed.
+
+    The list is complete where the directory's own counts, before and after, differ from it and from each other
+    by no more than `tolerance`. Counts are eventually consistent, so small differences say nothing.
+    """
+    after = await graph.count("/users")
+    counts = [count for count in (before, after) if count is not None]
+    if counts and all(count == listed for count in counts):
+        return Census(listed, before, after)
+    joined: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    problem = ""
+    try:
+        now = {
+            one.id: one.upn for one in (await graph.every(f"/users?{_query('id,userPrincipalName')}", parse)).entries
+        }
+        joined = tuple(sorted(upn for identity, upn in now.items() if identity not in accounts))
+        left = tuple(sorted(upn for identity, upn in accounts.items() if identity not in now and upn))
+        counts.append(len(now))
+    except ServiceError as error:
+        problem = f"who joined or left meanwhile could not be learned: {error.sentence}" if not counts else ""
+    most = tolerance(listed)
+    if any(abs(count - listed) > most for count in counts):
+        told = ", ".join(
+            f"{count} {when}" for count, when in ((before, "before"), (after, "after")) if count is not None
+        )  # fmt: skip
+        problem = (
+            f"{listed} accounts were listed, and the directory counts {told or f'{counts[-1]} now'}:"
+            f" {len(joined)} joined and {len(left)} left meanwhile"
+        )
+    return Census(listed, before, after, joined, left, problem)
+
+
+def tolerance(count: int) -> float:
+    """How many accounts a directory's counts may differ by: five, or half a percent of a large one."""
+    return max(5.0, 0.005 * count)
+
+
+def _account(entry: Mapping[str, Any]) -> tuple[str, User | None] | None:
+    """An entry's id, and the user that it is where it has a UPN too; None where it is nobody."""
+    identity = _id(entry)
+    return (identity, parse(entry)) if identity else None
+
+
+def _id(entry: Mapping[str, Any]) -> str | None:
+    identity = entry.get("id")
+    return identity if isinstance(identity, str) and identity else None
+
+
+def _query(select: str, **more: str) -> str:
+    return urlencode({"$select": select, "$top": PAGE, **more}, safe="$,")
 
 
 def parse(entry: Mapping[str, Any]) -> User | None:
@@ -162,27 +263,12 @@ async def _purpose(graph: Graph, user: User) -> str:
     return str(purpose or "")
 
 
-async def _chosen(graph: Graph, scope: Scope) -> AsyncIterator[Mapping[str, Any]]:
-    if not scope.groups:
-        async for page in graph.pages(f"/users?{urlencode({'$select': SELECT, '$top': PAGE}, safe='$,')}"):
-            for entry in page:
-                yield entry
-        return
-    for name in scope.groups:
-        async for entry in _members(graph, name):
-            yield entry
-
-
-async def _members(graph: Graph, name: str) -> AsyncIterator[dict[str, Any]]:
+async def _members(graph: Graph, name: str, read: Callable[[Mapping[str, Any]], T | None]) -> Collected[T]:
     identity = await _group(graph, name)
-    path = f"/groups/{identity}/transitiveMembers/microsoft.graph.user"
     # Casting the members of a group is an advanced query: it needs the count and eventual consistency.
-    query = urlencode({"$select": SELECT, "$top": PAGE, "$count": "true"}, safe="$,")
+    path = f"/groups/{identity}/transitiveMembers/microsoft.graph.user?{_query(SELECT, **{'$count': 'true'})}"
     try:
-        async for page in graph.pages(f"{path}?{query}", eventual=True):
-            for entry in page:
-                if entry.get("id"):
-                    yield entry
+        return await graph.every(path, read, eventual=True)
     except GraphError as error:
         raise ScopeError(
             f"The members of the group '{name}' cannot be read ({error.code or error.sentence})."

@@ -71,6 +71,8 @@ def judge_run(run: RunFolder, settings: Settings, progress: Progress) -> None:
     facts = _tenant_facts(reasons, counts, run.manifest.get("refusals", {}))
     refusals = run.manifest.get("refusals", {})
     incomplete = [_told(sentence, refusals) for sentence in _incomplete(reasons, counts, learned, settings.require)]
+    if problem := run.manifest["scope"].get("problem"):
+        incomplete.insert(0, f"The directory's list may not be whole: {problem}. To mend it: audit again.")
     run.finish(
         finished=datetime.now(UTC).replace(microsecond=0).isoformat(),
         complete=not incomplete,

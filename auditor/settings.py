@@ -140,6 +140,10 @@ class Settings:
     file: Path | None
     off: Mapping[Workload, str]
     """Workloads that are not read, and why."""
+    patience: int = 3600
+    """Seconds that a run waits in all because services ask it to."""
+    paced: bool = True
+    """Whether published limits are kept before a service refuses."""
     found: tuple[Setting, ...] = field(default=())
     """Every setting with its origin, secrets masked."""
 
@@ -203,6 +207,15 @@ _KNOWN = (
     _Known("yammer.token_file", "path", "file that holds a person's token for Viva Engage"),
     _Known("yammer.picture_origins", "list", "hosts that may be asked for pictures; unset: Viva Engage's own"),
     _Known("network.ca_bundle", "path", "certificate authorities (PEM) to trust instead of the system's"),
+    _Known(
+        "network.patience", "int",
+        "seconds that a run waits in all because services ask it to, before it gives up: 0 to 86400", 3600,
+    ),
+    _Known(
+        "network.pace", "str",
+        "published: stay within the limits that services publish; none: ask on until a service refuses", "published",
+        choices=("published", "none"),
+    ),
     _Known("audit.reference", "str", "the workload the others are held against", "entra", choices=tuple(Workload)),
     _Known("audit.workloads", "list", "read only these workloads; unset: all configured ones", choices=tuple(Workload)),
     _Known("audit.include", "list", "classes of account that are audited too", choices=INCLUDABLE),
@@ -423,6 +436,9 @@ def _build(found: dict[str, Setting], file: Path | None, users: tuple[str, ...],
     shard_users = value("audit.shard_users")
     if not 1 <= shard_users <= 100_000:
         raise SettingsError(f"audit.shard_users is {shard_users}; it can be 1 to 100000.")
+    patience = value("network.patience")
+    if not 0 <= patience <= 86_400:
+        raise SettingsError(f"network.patience is {patience}; it can be 0 to 86400 seconds.")
     bundle = value("network.ca_bundle")
     if bundle is not None and not bundle.is_file():
         raise SettingsError(f"network.ca_bundle names {bundle}, which is not a file.")
@@ -444,6 +460,8 @@ def _build(found: dict[str, Setting], file: Path | None, users: tuple[str, ...],
         ca_bundle=bundle,
         file=file,
         off=off,
+        patience=patience,
+        paced=value("network.pace") == "published",
         found=tuple(_shown(setting) for setting in found.values() if setting.value is not None),
     )
 

@@ -16,17 +16,17 @@ from auditor.collectors.exchange import Exchange
 from auditor.collectors.sharepoint import SharePoint
 from auditor.collectors.yammer import Yammer
 from auditor.model import Workload
+from auditor.services import limits
 from auditor.services.exchange import Ews, ews_is_final
 from auditor.services.graph import Graph
 from auditor.services.http import Api, TokenSource, Web, new_client, new_sync_client
+from auditor.services.pacing import Limit, Pace
+from auditor.services.retries import for_run
 from auditor.services.sharepoint import USER_NOT_FOUND, People
 from auditor.services.tls import tls_context
 from auditor.services.tokens import FixedToken, app_tokens, delegated_tokens
 from auditor.services.yammer import Engage
 from auditor.settings import Origin, Settings
-
-GRAPH_PHOTOS_AT_ONCE = 4
-"""Microsoft's stricter reading: four photo requests in flight per app (a batch runs as waves of four)."""
 
 
 @dataclass
@@ -40,6 +40,8 @@ class Services:
     collectors: dict[Workload, Collector] = field(init=False, default_factory=dict)
     yammer: Yammer | None = field(init=False, default=None)
     _apis: dict[Workload, list[Api]] = field(init=False, default_factory=dict)
+    _sharepoint: Pace = field(init=False, default_factory=Pace)
+    """All of SharePoint's hosts share one quota."""
     _stack: AsyncExitStack = field(init=False, default_factory=AsyncExitStack)
 
     async def __aenter__(self) -> Self:
@@ -49,14 +51,25 @@ class Services:
         self._stack.callback(sync.close)
         app = _app_tokens(settings, sync)
 
-        def api(workload: Workload, at: Origin, tokens: TokenSource | None, *, concurrency: int = 8) -> Api:
+        budget = for_run(settings.patience)
+
+        def api(
+            workload: Workload,
+            at: Origin,
+            tokens: TokenSource | None,
+            *,
+            concurrency: int = 8,
+            pace: Pace | None = None,
+        ) -> Api:
             client = new_client(context)
             self._stack.push_async_callback(client.aclose)
-            made = Api(at.origin, client, tokens, at.audience, concurrency=concurrency)
+            made = Api(
+                at.origin, client, tokens, at.audience, concurrency=concurrency, pace=pace or Pace(), budget=budget
+            )
             self._apis.setdefault(workload, []).append(made)
             return made
 
-        self.graph = Graph(api(Workload.ENTRA, settings.entra.at, app, concurrency=GRAPH_PHOTOS_AT_ONCE))
+        self.graph = Graph(api(Workload.ENTRA, settings.entra.at, app, concurrency=limits.GRAPH_AT_ONCE))
         if Workload.ENTRA in settings.workloads:
             self.collectors[Workload.ENTRA] = Entra(self.graph, self.keep, settings.entra.batch)
         if settings.exchange is not None and Workload.EXCHANGE in settings.workloads:
@@ -65,7 +78,7 @@ class Services:
             self.collectors[Workload.EXCHANGE] = Exchange(Ews(exchange, settings.exchange.protocol), self.keep)
         if settings.sharepoint is not None and Workload.SHAREPOINT in settings.workloads:
             sites = (settings.sharepoint.at, *settings.sharepoint.my_sites)
-            apis = {site.origin: api(Workload.SHAREPOINT, site, app) for site in sites}
+            apis = {site.origin: api(Workload.SHAREPOINT, site, app, pace=self._sharepoint) for site in sites}
             for one in apis.values():
                 one.is_final = lambda answer: USER_NOT_FOUND.encode() in answer.body
             self.collectors[Workload.SHAREPOINT] = SharePoint(
@@ -84,7 +97,14 @@ class Services:
                 return anonymous[host]
 
             web = Web(
-                {origin: api(Workload.YAMMER, settings.yammer.at, _engage_tokens(settings, sync, self.tell))},
+                {
+                    origin: api(
+                        Workload.YAMMER,
+                        settings.yammer.at,
+                        _engage_tokens(settings, sync, self.tell),
+                        pace=Pace(self._limits(limits.YAMMER)),
+                    )
+                },
                 settings.yammer.picture_origins,
                 cdn,
             )
@@ -93,6 +113,13 @@ class Services:
 
     async def __aexit__(self, *exception: object) -> None:
         await self._stack.aclose()
+
+    def expect(self, users: int) -> None:
+        """So many users are audited: some limits depend on the size of the tenant."""
+        self._sharepoint.publish(self._limits(limits.sharepoint(users)))
+
+    def _limits(self, published: tuple[Limit, ...]) -> tuple[Limit, ...]:
+        return published if self.settings.paced else ()
 
     def requests(self) -> dict[str, dict[str, int]]:
         """What was asked of each workload: requests, retried, throttled, bytes."""

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from auditor.collectors.contract import Keep, Permission, at_once, observed, unknown
 from auditor.collectors.pictures import look
 from auditor.model import Observation, Reason, Status, User, Way, Workload
-from auditor.services.errors import ServiceError, SignInRefused
+from auditor.services.errors import FinalForWorkload, ServiceError
 from auditor.services.graph import BATCH, Graph, GraphAnswer, photo_path
+from auditor.services.retries import one_user
 
 NO_PHOTO_CODES = frozenset({"ImageNotFound", "ErrorItemNotFound"})
 """Codes that say 'no photo' and nothing else."""
 NO_PHOTO_EXCEPTION = "ImageNotFoundException"
 """Told with the code ErrorEntityNotFound too: the exception's name then says which entity."""
+UNTYPED = frozenset({"", "text/plain"})
+"""How Graph's own bare 404 for a size comes (microsoft-graph-docs#2319): with no body, as plain text or untyped."""
 PERMISSION_CODES = frozenset({"ErrorInsufficientPermissionsInAccessToken", "Authorization_RequestDenied"})
 
 
@@ -27,8 +30,9 @@ class Entra:
     graph: Graph
     keep: Keep
     batch: bool = True
-    batches_at_once: int = 1
-    """Graph runs four requests of a batch at a time, which is all that an app may have under way."""
+    batches_at_once: int = 2
+    """One at Graph, which runs four of its requests at a time and so all that an app may have under way; the other
+    has its pictures decoded meanwhile."""
     workload = Workload.ENTRA
     permissions = (
         Permission(
@@ -67,20 +71,23 @@ class Entra:
         return list(await asyncio.gather(*(self._observe(user, None, {}) for user in users)))
 
     async def _ask(self, paths: Sequence[str]) -> dict[str, GraphAnswer]:
-        # A batch that is refused or damaged is read singly, and an item that failed in passing alone.
+        # A batch that is refused or damaged is read singly; what it leaves out is asked alone.
         try:
-            answers = await self.graph.batch(paths)
-        except SignInRefused:
+            return await self.graph.batch(paths)
+        except FinalForWorkload:
             raise
         except ServiceError:
             return {}
-        return {path: answer for path, answer in answers.items() if answer.status != 429 and answer.status < 500}
 
     async def _observe(self, user: User, metadata: GraphAnswer | None, pictures: dict[str, GraphAnswer]) -> Observation:
+        with one_user():
+            return await self._photo(user, metadata, pictures)
+
+    async def _photo(self, user: User, metadata: GraphAnswer | None, pictures: dict[str, GraphAnswer]) -> Observation:
         path = photo_path(user.id)
         way = Way.GRAPH_BATCH if self.batch else Way.GRAPH_SINGLE
         try:
-            if metadata is None:
+            if metadata is None or _says_nothing(metadata):
                 way = Way.GRAPH_SINGLE
                 metadata = await self.graph.get(path)
             told = meaning(metadata)
@@ -90,11 +97,11 @@ class Entra:
                     user, self.workload, status, way, reason=reason, detail=detail, signals=_codes(metadata)
                 )
             answer = pictures.get(path + "/$value")
-            if answer is None:
+            if answer is None or picture_flaw(answer):
                 way = Way.GRAPH_SINGLE
                 answer = await self.graph.value(path + "/$value")
             return await self._picture(user, metadata, answer, way)
-        except SignInRefused:
+        except FinalForWorkload:
             raise
         except ServiceError as error:
             return unknown(user, self.workload, way, error)
@@ -135,14 +142,14 @@ def meaning(answer: GraphAnswer, *, value: bool = False) -> tuple[Status, str, s
         metadata = answer.json()
         if _one_pixel(metadata):
             return Status.ABSENT, "", ""
-        if "id" not in metadata and "width" not in metadata:
+        if not _describes(answer):
             return Status.UNKNOWN, Reason.UNEXPECTED_ANSWER, "Graph answered 200 without a photo's metadata"
         return None
     code, message = answer.error_code, answer.error_message
     if answer.status == 404:
         if code in NO_PHOTO_CODES or (code == "ErrorEntityNotFound" and NO_PHOTO_EXCEPTION in message):
             return Status.ABSENT, "", ""
-        if not answer.body.strip():
+        if not answer.body.strip() and answer.content_type in UNTYPED:
             return Status.ABSENT, "", ""
     if code in PERMISSION_CODES:
         return (
@@ -153,6 +160,24 @@ def meaning(answer: GraphAnswer, *, value: bool = False) -> tuple[Status, str, s
     if "ProfileNotFoundException" in message:
         told = "ProfileNotFound"
     return Status.UNKNOWN, told, f"Graph answered {answer.status} ({told}) instead of a photo"
+
+
+def _describes(answer: GraphAnswer) -> bool:
+    """Whether an answer holds a photo's metadata."""
+    metadata = answer.json()
+    return "id" in metadata or "width" in metadata
+
+
+def _says_nothing(answer: GraphAnswer) -> bool:
+    """Whether an item of a batch is to be asked alone: no metadata, or a 404 that only calls itself JSON."""
+    if answer.status == 404:
+        return not answer.body.strip() and answer.content_type not in UNTYPED
+    return answer.status == 200 and not _describes(answer)
+
+
+def picture_flaw(answer: GraphAnswer) -> bool:
+    """Whether an item of a batch claims to be a picture and is a text or nothing."""
+    return answer.status == 200 and (not answer.body or answer.content_type.startswith("text/"))
 
 
 def _has_photo(metadata: GraphAnswer | None) -> bool:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from auditor.collectors.contract import Keep, Permission, WorkloadRefused, at_once, observed, unknown
 from auditor.collectors.pictures import look
 from auditor.model import Observation, Reason, Status, User, Way, Workload
-from auditor.services.errors import Passing, ServiceError, SignInRefused
+from auditor.services.errors import FinalForWorkload, ServiceError
 from auditor.services.exchange import Ews, EwsAnswer
+from auditor.services.retries import one_user
 
 PROBES = 12
 """Users whose 403 is waited for before EWS is taken to be off: a licence refuses some mailboxes, a switch all."""
@@ -43,6 +44,11 @@ class Exchange:
     requests_per_user = 1.0
     _off: bool = field(default=False, init=False)
     _heard: bool = field(default=False, init=False)
+    _taken: bool = field(default=False, init=False)
+    """Whether the token was ever taken."""
+    _unauthorised: int = field(default=0, init=False)
+    _several: int = field(default=FEWEST_PROBES, init=False)
+    """How many users there are to ask in all, where they are fewer than `FEWEST_PROBES`."""
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     @property
@@ -59,13 +65,14 @@ class Exchange:
         for user in itertools.islice((one for one in users if one.exchange_plan and not one.kiosk), PROBES):
             try:
                 answer = await self._ask(user)
-            except SignInRefused:
+            except FinalForWorkload:
                 raise
             except ServiceError:
                 # One user's odd answer says nothing of the others.
                 continue
             if answer.status == 401:
-                raise _not_allowed(answer)
+                self._one_more_refusal(answer)
+                continue
             if answer.status != 403:
                 return
             refused += 1
@@ -80,13 +87,21 @@ class Exchange:
                     user, self.workload, Status.UNKNOWN, Way.NONE, reason=Reason.NOT_SEPARATELY_READABLE, detail=OFF
                 )
             return
+        self._several = min(self._several, max(1, len(users)))
         work = (self._observe(user) for user in users)
         async with aclosing(at_once(work, self.concurrency)) as results:
             async for observation in results:
                 yield observation
 
+    def _one_more_refusal(self, answer: EwsAnswer) -> None:
+        """Count a 401; raises `WorkloadRefused` where the token was never taken, by several mailboxes."""
+        self._unauthorised += 1
+        if not self._taken and self._unauthorised >= min(FEWEST_PROBES, self._several):
+            raise _not_allowed(answer)
+
     async def _ask(self, user: User) -> EwsAnswer:
         answer = await self.ews.photo(user.mail or user.upn)
+        self._taken = self._taken or answer.status not in {401, 403}
         self._heard = self._heard or bool(answer.picture) or answer.no_photo
         return answer
 
@@ -98,21 +113,22 @@ class Exchange:
         return self._heard
 
     async def _observe(self, user: User) -> Observation:
+        with one_user():
+            return await self._photo(user)
+
+    async def _photo(self, user: User) -> Observation:
         try:
             answer = await self._ask(user)
             if answer.status == 401:
-                raise _not_allowed(answer)
+                self._one_more_refusal(answer)
             if not answer.picture:
                 return await self._without_picture(user, answer)
 
             async def again() -> bytes | None:
-                try:
-                    return (await self._ask(user)).picture or None
-                except Passing:
-                    return None
+                return (await self._ask(user)).picture or None
 
             seen = await look(answer.picture, again, self.keep, content_type=answer.content_type)
-        except SignInRefused:
+        except FinalForWorkload:
             raise
         except ServiceError as error:
             return unknown(user, self.workload, self.way, error)
@@ -132,6 +148,9 @@ class Exchange:
         elif answer.status == 403:
             reason = Reason.EWS_REFUSED
             detail = "Exchange Web Services refuse this mailbox (403): its licence, or a switch on the mailbox"
+        elif answer.status == 401:
+            reason = "HTTP 401"
+            detail = "Exchange refuses the app's token for this mailbox (401), and takes it for others"
         elif answer.status == 404:
             reason = Reason.UNEXPECTED_ANSWER
             detail = "what answers 404 at exchange.origin has not shown to be Exchange Web Services"

@@ -11,6 +11,9 @@ from auditor.collectors.contract import Keep
 from auditor.model import DOUBTFUL_LOOKS, Fingerprint, Reason, Status
 from auditor.photos import PictureTooLarge, UnreadablePicture, classify, fingerprint
 
+READINGS = 4
+"""How often bytes that hold no image, and are others each time, are read: a connection that damages them may mend."""
+
 
 @dataclass(frozen=True, slots=True)
 class Looked:
@@ -43,18 +46,26 @@ async def look(
     if not first or content_type.startswith("text/") or content_type.endswith(("json", "xml", "html")):
         told = f"something that calls itself {content_type}" if first else "nothing"
         return Looked(Status.UNKNOWN, reason=Reason.PICTURE_NOT_READ, detail=f"{told} came instead of a picture")
-    second = await again()
-    if second is None:
-        return Looked(Status.UNKNOWN, reason=Reason.PICTURE_NOT_READ, detail=f"{why}, and it could not be read again")
-    if second == first:
-        digest = hashlib.sha256(first).hexdigest()
-        return Looked(Status.UNREADABLE, detail=f"twice the same {len(first)} bytes: {why}", digest=digest)
-    try:
-        return await _look(second, keep)
-    except UnreadablePicture:
-        return Looked(
-            Status.UNKNOWN, reason=Reason.UNSTABLE_BYTES, detail="two readings gave different bytes, no image"
-        )
+    before = {first}
+    for _ in range(READINGS - 1):
+        data = await again()
+        if data is None:
+            return Looked(
+                Status.UNKNOWN, reason=Reason.PICTURE_NOT_READ, detail=f"{why}, and it could not be read again"
+            )
+        if data in before:
+            digest = hashlib.sha256(data).hexdigest()
+            return Looked(Status.UNREADABLE, detail=f"twice the same {len(data)} bytes: {why}", digest=digest)
+        before.add(data)
+        try:
+            return await _look(data, keep)
+        except PictureTooLarge as error:
+            return Looked(Status.UNKNOWN, reason=Reason.TOO_LARGE, detail=str(error))
+        except UnreadablePicture as error:
+            why = str(error)
+    return Looked(
+        Status.UNKNOWN, reason=Reason.UNSTABLE_BYTES, detail=f"{READINGS} readings gave different bytes, no image"
+    )
 
 
 async def _look(data: bytes, keep: Keep) -> Looked:

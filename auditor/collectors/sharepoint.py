@@ -12,9 +12,10 @@ from auditor.collectors.contract import Keep, Permission, WorkloadRefused, at_on
 from auditor.collectors.pictures import Looked, look
 from auditor.model import Decision, Fingerprint, Observation, Picture, Reason, Status, User, Way, Workload
 from auditor.photos import compare
-from auditor.services.errors import BadAnswer, HostRefused, ServiceError, SignInRefused
+from auditor.services.errors import BadAnswer, FinalForWorkload, HostRefused, ServiceError
 from auditor.services.http import Answer
 from auditor.services.origins import BadOrigin, origin_of
+from auditor.services.retries import one_user
 from auditor.services.sharepoint import People, ProfileAnswer, no_such_file
 
 NOBODY = ("photo-auditor.nobody.8f3d1c72@{domain}", "photo-auditor.nobody.b61e90a4@{domain}")
@@ -47,6 +48,8 @@ class SharePoint:
     requests_per_user = 4.0
     _default: dict[str, Fingerprint | None] = field(default_factory=dict, init=False)
     """What each host shows for nobody; None where that could not be learned."""
+    _taken: bool = field(default=False, init=False)
+    """Whether the credential was ever taken."""
 
     async def prepare(self, users: Iterable[User]) -> None:
         """Learn each host's default person, and whether this credential is accepted at all."""
@@ -55,6 +58,7 @@ class SharePoint:
         profile = await self.people.profile(self.root, nobody[0])
         if refusal := refused(profile):
             raise refusal
+        self._taken = True
         for site in self.my_sites:
             self._default[site] = await self._learn(site, nobody)
 
@@ -73,9 +77,13 @@ class SharePoint:
                     yield observation
 
     async def _observe(self, user: User) -> list[Observation]:
+        with one_user():
+            return await self._profile_and_pictures(user)
+
+    async def _profile_and_pictures(self, user: User) -> list[Observation]:
         try:
             profile, site = await self._profile(user)
-        except SignInRefused:
+        except FinalForWorkload:
             raise
         except ServiceError as error:
             return [unknown(user, self.workload, Way.USERPHOTO, error)]
@@ -107,7 +115,11 @@ class SharePoint:
         """
         profile = await self.people.profile(self.root, user.upn)
         if refusal := refused(profile):
-            raise refusal
+            if not self._taken:
+                raise refusal
+            # The credential was taken for others: what is refused is this one user's profile.
+            raise ServiceError(refusal.sentence, remedy=refusal.remedy, reason=refusal.reason)
+        self._taken = True
         host = str(profile.top.get("PersonalSiteHostUrl") or "")
         if not host:
             if profile.found and profile.status == 200 and len(self.my_sites) > 1:
@@ -202,7 +214,7 @@ async def _read(read: Callable[[], Awaitable[Answer]], keep: Keep) -> Looked:
             return second.body if second.status == 200 else None
 
         return await look(answer.body, again, keep, content_type=answer.content_type)
-    except SignInRefused:
+    except FinalForWorkload:
         raise
     except ServiceError as error:
         return Looked(Status.UNKNOWN, reason=error.reason, detail=error.sentence)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from auditor.collectors.contract import Keep, Permission, observed, unknown
 from auditor.collectors.pictures import Looked, look
 from auditor.model import Fingerprint, Observation, Reason, Status, User, Way, Workload
-from auditor.services.errors import BadAnswer, ServiceError, SignInRefused
+from auditor.services.errors import BadAnswer, FinalForWorkload, Passing, ServiceError
+from auditor.services.retries import one_user
 from auditor.services.yammer import Engage, EngageUser
 
 FEW = 25
 """Up to so many users are asked for one by one; more are found by reading the whole list."""
+PICTURES_IN_A_ROW = 25
+"""So many pictures in a row that could not be had, each tried as often as is sensible, are a dead host of pictures."""
 AMBIGUOUS = "more than one Viva Engage account goes by this user's addresses"
 
 
@@ -39,6 +42,9 @@ class Yammer:
     engage: Engage
     keep: Keep
     concurrency: int = 8
+    gave_up: str = field(default="", init=False)
+    """Why no picture is asked for any more; empty while they are."""
+    _failed: int = field(default=0, init=False)
     workload = Workload.YAMMER
     permissions = (
         Permission(
@@ -61,9 +67,11 @@ class Yammer:
 
         async def one(user: EngageUser) -> Found:
             async with gate:
-                return await self._found(user)
+                with one_user():
+                    return await self._found(user)
 
-        return list(await asyncio.gather(*(one(user) for user in listed))), not listed
+        # An entry that names nobody and no address can be nobody's here; it costs itself alone.
+        return list(await asyncio.gather(*(one(user) for user in listed if not user.nameless))), not listed
 
     async def by_email(self, users: Sequence[User]) -> AsyncIterator[Observation]:
         """A few users, each asked for by its addresses in turn: mail, UPN, then the others.
@@ -74,18 +82,23 @@ class Yammer:
             raise BadAnswer("Viva Engage lists nobody at all", reason=Reason.LIST_INCOMPLETE)
         for user in users:
             try:
-                candidates: dict[str, Found] = {}
-                for address in addresses_of(user):
-                    for account in await self.engage.by_email(address):
-                        if account.id not in candidates:
-                            candidates[account.id] = await self._found(account)
-                    if candidates:
-                        break
-                yield join(user, list(candidates.values()), Way.BY_EMAIL)
-            except SignInRefused:
+                with one_user():
+                    found = await self._by_email(user)
+                yield found
+            except FinalForWorkload:
                 raise
             except ServiceError as error:
                 yield unknown(user, self.workload, Way.BY_EMAIL, error)
+
+    async def _by_email(self, user: User) -> Observation:
+        candidates: dict[str, Found] = {}
+        for address in addresses_of(user):
+            for account in await self.engage.by_email(address):
+                if account.id not in candidates:
+                    candidates[account.id] = await self._found(account)
+            if candidates:
+                break
+        return join(user, list(candidates.values()), Way.BY_EMAIL)
 
     async def _found(self, user: EngageUser) -> Found:
         seen = await self._picture(user)
@@ -103,6 +116,10 @@ class Yammer:
         )
 
     async def _picture(self, user: EngageUser) -> Looked:
+        if not user.id:
+            return Looked(
+                Status.UNKNOWN, reason=Reason.UNEXPECTED_ANSWER, detail="Viva Engage lists this account without an id"
+            )
         if user.picture_id == "no_photo.png":
             return Looked(Status.ABSENT)
         if not user.has_picture:
@@ -112,13 +129,24 @@ class Yammer:
             answer = await self.engage.picture(user.picture_url)
             return answer.body if answer.status == 200 and answer.content_type != "text/html" else None
 
+        if self.gave_up:
+            return Looked(Status.UNKNOWN, reason=Reason.PICTURE_NOT_READ, detail=self.gave_up)
         try:
             first = await read()
+            self._failed = 0
             if first is None:
                 raise BadAnswer("the picture's address gave no picture", reason=Reason.PICTURE_NOT_READ)
             return await look(first, read, self.keep)
-        except SignInRefused:
+        except FinalForWorkload:
             raise
+        except Passing as error:
+            self._failed += 1
+            if self._failed >= PICTURES_IN_A_ROW:
+                self.gave_up = (
+                    f"{PICTURES_IN_A_ROW} pictures in a row could not be read ({error.sentence}), so the rest were"
+                    " not asked for"
+                )
+            return Looked(Status.UNKNOWN, reason=error.reason, detail=error.sentence)
         except ServiceError as error:
             return Looked(Status.UNKNOWN, reason=error.reason, detail=error.sentence)
 

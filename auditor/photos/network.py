@@ -64,13 +64,29 @@ def likelihoods(descriptor: Descriptor) -> Floats:
 
 def _convolved(layer: Floats, kernel: Floats, bias: Floats, stride: int) -> Floats:
     """(c, h, w) by (k, c, n, n), a border of zeros, and what is below 0 cut off."""
-    reach = kernel.shape[2] // 2
-    padded = np.pad(layer, ((0, 0), (reach, reach), (reach, reach)))
-    patches = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape[2:], axis=(1, 2))[:, ::stride, ::stride]
-    high, wide = patches.shape[1:3]
-    columns = patches.transpose(0, 3, 4, 1, 2).reshape(-1, high * wide)
-    made = kernel.reshape(kernel.shape[0], -1) @ columns + bias[:, None]
-    return np.maximum(made, 0.0).reshape(-1, high, wide)
+    channels, size = layer.shape[0], kernel.shape[2]
+    side = -(-layer.shape[1] // stride)
+    padded = np.pad(layer, ((0, 0), (size // 2, size // 2), (size // 2, size // 2)))
+    # Every place of the kernel sees the layer shifted; laid below each other they make one product.
+    columns = np.empty((size, size, channels, side, side))
+    for down in range(size):
+        for across in range(size):
+            columns[down, across] = padded[
+                :, down : down + stride * side : stride, across : across + stride * side : stride
+            ]
+    weights = kernel.transpose(0, 2, 3, 1).reshape(kernel.shape[0], -1)
+    made = _product(weights, columns.reshape(weights.shape[1], -1)) + bias[:, None]
+    return np.maximum(made, 0.0).reshape(-1, side, side)
+
+
+def _product(one: Floats, other: Floats) -> Floats:
+    """`one @ other` in pieces too small for BLAS to wake its threads, which costs more than the work."""
+    width = max(1, _ONE_THREAD // one.size)
+    return np.concatenate([one @ other[:, at : at + width] for at in range(0, other.shape[1], width)], axis=1)
+
+
+_ONE_THREAD = 250_000
+"""Multiplications up to which OpenBLAS keeps a product on one core (its threshold is 4 × 65,536)."""
 
 
 @lru_cache(maxsize=1)

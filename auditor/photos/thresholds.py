@@ -177,9 +177,10 @@ FLAT_COLOUR = Threshold(
 )
 
 PLACEHOLDER = Threshold(
-    0.9,
+    0.93,
     "likelihood from which a picture counts as drawn by a service",
-    "the network's, trained with label smoothing: above it are 19 of 20 placeholders drawn by other generators",
+    "initials and silhouettes of generators that the network never saw: 95.4 % of 4,680 are above it; of 5,040"
+    " portraits in 14 treatments (in discs, margins, dark, posterised) 5 are, of 720 untreated ones none",
 )
 PLACEHOLDER_DOUBTFUL = Threshold(
     0.5,

@@ -16,8 +16,9 @@ from xml.sax.saxutils import escape
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from auditor.services.errors import Throttled
+from auditor.services.errors import Damaged, Throttled
 from auditor.services.http import ATTEMPTS, MAX_PICTURE, Answer, Api
+from auditor.services.whole import is_web_page, picture_answer
 
 SIZE = "HR648x648"
 """The largest; where it is not stored the largest smaller one comes."""
@@ -97,7 +98,7 @@ class Ews:
         Without that, a 404 might come from anything.
         """
         content = _ENVELOPE.format(impersonation="", address="nobody@example.invalid", size="none").encode()
-        answer = await self.api.post(PATH, content, headers=_SOAP_HEADERS)
+        answer = await self.api.post(PATH, content, headers=_SOAP_HEADERS, whole=soap_answer)
         return bool(_code(_parse(answer.body)))
 
     async def _ask(self, email: str) -> EwsAnswer:
@@ -105,11 +106,34 @@ class Ews:
         headers = {"X-AnchorMailbox": email} if email.isascii() else {}
         if self.protocol == "rest":
             query = urlencode({"email": email, "size": SIZE})
-            answer = await self.api.get(f"{PATH}/s/GetUserPhoto?{query}", headers=headers, max_bytes=MAX_PICTURE)
+            answer = await self.api.get(
+                f"{PATH}/s/GetUserPhoto?{query}", headers=headers, max_bytes=MAX_PICTURE, whole=rest_answer
+            )
             return _rest(answer)
         impersonation = _IMPERSONATION.format(address=escape(email))
         content = _ENVELOPE.format(impersonation=impersonation, address=escape(email), size=SIZE).encode()
-        return _soap(await self.api.post(PATH, content, headers=headers | _SOAP_HEADERS, max_bytes=2 * MAX_PICTURE))
+        return _soap(
+            await self.api.post(
+                PATH, content, headers=headers | _SOAP_HEADERS, max_bytes=2 * MAX_PICTURE, whole=soap_answer
+            )
+        )
+
+
+def soap_answer(answer: Answer) -> Damaged | None:
+    """A SOAP answer is XML to its last element; a web page says nothing about a mailbox."""
+    if answer.status in {401, 403}:
+        return None
+    if is_web_page(answer):
+        return Damaged(f"Exchange answered {answer.status} with a web page")
+    if answer.status == 200 and _parse(answer.body) is None:
+        return Damaged("Exchange answered 200 with XML that breaks off or is none")
+    return None
+
+
+def rest_answer(answer: Answer) -> Damaged | None:
+    """A picture, or XML that says why there is none (EWS tells errors in a 200, too)."""
+    xml = answer.status != 200 or "xml" in answer.content_type
+    return soap_answer(answer) if xml else picture_answer(answer)
 
 
 def ews_is_final(answer: Answer) -> bool:

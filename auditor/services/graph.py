@@ -9,13 +9,16 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
-from auditor.services.errors import BadAnswer, ServiceError
+from auditor.model import Reason
+from auditor.services.errors import BadAnswer, Damaged, PageExpired, ServiceError
 from auditor.services.http import MAX_PICTURE, Answer, Api
+from auditor.services.retries import full_jitter, retry_after
+from auditor.services.whole import json_answer, picture_answer
 
 VERSION = "/v1.0"
 PAGE = 999
@@ -23,6 +26,19 @@ PAGE = 999
 BATCH = 20
 """The most requests in one batch."""
 MAX_PAGES = 100_000
+PAGE_ATTEMPTS = 4
+"""How often a page is asked for that comes refused, out of shape or leading backwards."""
+RESTARTS = 3
+"""How often a list is read anew because the token of its next page has expired."""
+NOTHING_NEW = 25
+"""So many pages in a row that name nobody new are no list that ends."""
+BATCH_ATTEMPTS = 3
+"""A batch that keeps failing is read singly rather than asked for ever."""
+BATCH_SLOTS = 4
+"""Graph has four requests of a batch under way, which is all that an app may have for photos (throttling-limits)."""
+EXPIRED = frozenset({"Directory_ExpiredPageToken", "Directory_ExpiredSkipToken"})
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +49,8 @@ class GraphAnswer:
     content_type: str
     etag: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Lower-case names."""
 
     def json(self) -> dict[str, Any]:
         """The body as a JSON object; empty where it is none."""
@@ -62,6 +80,21 @@ class GraphError(ServiceError):
 class Unfinished(ServiceError):
     """A list that could not be read to its end."""
 
+    reason = Reason.LIST_INCOMPLETE
+
+
+@dataclass(frozen=True, slots=True)
+class Collected(Generic[T]):
+    """A whole collection."""
+
+    entries: tuple[T, ...]
+    nameless: int
+    """Entries of which nothing could be made."""
+    repeated: int
+    """Entries that had been listed before; dropped."""
+    restarts: int
+    """How often the list was read anew from its first page."""
+
 
 @dataclass
 class Graph:
@@ -71,63 +104,138 @@ class Graph:
 
     async def get(self, path: str) -> GraphAnswer:
         """One JSON GET of a path below the version."""
-        return _single(await self.api.get(VERSION + path, headers={"Accept": "application/json"}))
+        return _single(await self.api.get(VERSION + path, headers={"Accept": "application/json"}, whole=photo_or_json))
 
     async def value(self, path: str) -> GraphAnswer:
         """One GET of a picture."""
-        return _single(await self.api.get(VERSION + path, max_bytes=MAX_PICTURE))
+        return _single(await self.api.get(VERSION + path, max_bytes=MAX_PICTURE, whole=picture_answer))
+
+    async def count(self, path: str) -> int | None:
+        """How many entries a collection has, as the directory's own count says; None where it does not say.
+
+        Such a count is an advanced query (aad-advanced-queries): `ConsistencyLevel: eventual`, text as the answer.
+        """
+        try:
+            answer = await self.api.get(f"{VERSION}{path}/$count", headers={"ConsistencyLevel": "eventual"})
+        except ServiceError:
+            return None
+        text = answer.body[:64].decode("ascii", "replace").lstrip("\ufeff\N{REPLACEMENT CHARACTER}").strip()
+        return int(text) if answer.status == 200 and text.isascii() and text.isdecimal() and len(text) < 10 else None
 
     async def pages(self, path: str, *, eventual: bool = False) -> AsyncIterator[list[dict[str, Any]]]:
         """Every page of a collection, following `@odata.nextLink` as it stands.
 
-        Complete means that a page came without a next link: anything else raises `Unfinished`, or
-        `GraphError` where the very first page is refused.
+        Complete means that a page came without a next link: anything else raises `PageExpired` (begin again),
+        `Unfinished`, or `GraphError` where the very first page is refused.
         """
         headers = {"Accept": "application/json"} | ({"ConsistencyLevel": "eventual"} if eventual else {})
         url, seen = VERSION + path, set[str]()
         for number in range(MAX_PAGES):
-            answer = _single(await self.api.get(url, headers=headers))
-            page = answer.json()
-            if answer.status != 200 or not isinstance(page.get("value"), list):
-                code = answer.error_code
-                sentence = (
-                    f"Graph answered {answer.status}{f' ({code})' if code else ''} to page {number + 1} of a list"
-                )
-                if number == 0:
-                    raise GraphError(sentence, code, remedy=_remedy(answer))
-                raise Unfinished(sentence)
-            yield [entry for entry in page["value"] if isinstance(entry, dict)]
+            page = await self._page(url, headers, number, seen)
             following = page.get("@odata.nextLink")
+            yield [entry for entry in page["value"] if isinstance(entry, dict)]
             if following is None:
                 return
-            if not isinstance(following, str) or not following:
-                raise Unfinished("Graph's list names a next page that is no link")
-            if following in seen:
-                raise Unfinished("Graph's list leads back to a page it has already given")
             seen.add(following)
             url = following
         raise Unfinished(f"Graph's list did not end after {MAX_PAGES} pages")
 
-    async def batch(self, paths: Sequence[str]) -> dict[str, GraphAnswer]:
-        """The answers to up to 20 GETs by path; paths the answer leaves out are missing from the result.
+    async def _page(self, url: str, headers: Mapping[str, str], number: int, seen: set[str]) -> dict[str, Any]:
+        """One page that may be believed; a bad one is asked for again before it ends the list."""
+        problem: ServiceError = Unfinished("Graph's list holds no page")
+        for attempt in range(PAGE_ATTEMPTS):
+            if attempt:
+                await self.api.sleep(full_jitter(attempt, self.api.jitter))
+            answer = _single(await self.api.get(url, headers=headers, whole=json_answer))
+            page = answer.json()
+            code = answer.error_code
+            told = f"{answer.status}{f' ({code})' if code else ''} to page {number + 1} of a list"
+            following = page.get("@odata.nextLink")
+            if number and (answer.status in {400, 410} or code in EXPIRED):
+                # Nothing but the page's token tells this question from the first one, which was answered.
+                raise PageExpired(f"Graph answered {told}: the token of the page is not, or no longer, taken")
+            if answer.status != 200 or not isinstance(page.get("value"), list):
+                problem = Unfinished(f"Graph answered {told}")
+                if not number:
+                    problem = GraphError(problem.sentence, code, remedy=_remedy(answer))
+                if answer.status == 400:
+                    # The question itself is refused: it is the same at every attempt.
+                    break
+            elif following is None:
+                return page
+            elif not isinstance(following, str) or not following:
+                problem = Unfinished("Graph's list names a next page that is no link")
+            elif following in seen or following == url:
+                problem = Unfinished("Graph's list leads back to a page it has already given")
+            else:
+                return page
+        raise problem
 
+    async def every(
+        self, path: str, read: Callable[[Mapping[str, Any]], T | None], *, eventual: bool = False
+    ) -> Collected[T]:
+        """What `read` makes of each entry of a collection, each id once, in order; the list is whole.
+
+        A list whose page tokens expire is read anew from its first page, and what was read before is dropped.
+        Raises as `pages` does.
+        """
+        for restart in range(RESTARTS + 1):
+            found: dict[str, T] = {}
+            nameless = repeated = idle = 0
+            try:
+                async for page in self.pages(path, eventual=eventual):
+                    before = len(found)
+                    for entry in page:
+                        identity, made = entry.get("id"), read(entry)
+                        if made is None or not isinstance(identity, str) or not identity:
+                            nameless += 1
+                        elif identity in found:
+                            repeated += 1
+                        else:
+                            found[identity] = made
+                    idle = idle + 1 if len(found) == before else 0
+                    if idle >= NOTHING_NEW:
+                        raise Unfinished(f"Graph's list named nobody new on {NOTHING_NEW} pages in a row")
+            except PageExpired:
+                continue
+            return Collected(tuple(found.values()), nameless, repeated, restart)
+        raise Unfinished(f"Graph's list expired {RESTARTS + 1} times before it was read to its end")
+
+    async def batch(self, paths: Sequence[str]) -> dict[str, GraphAnswer]:
+        """The answers to up to 20 GETs by path.
+
+        Left out, to be asked alone: what the answer does not name, names twice, or without a status, and what
+        failed in passing (throttled, refused for its token, 5xx). Items that were not asked for are ignored.
         Raises `BadAnswer` where the whole batch is refused or damaged: read singly then.
         """
         requests = [{"id": str(number), "method": "GET", "url": path} for number, path in enumerate(paths)]
         content = json.dumps({"requests": requests}).encode()
         answer = await self.api.post(
-            VERSION + "/$batch", content, headers={"Content-Type": "application/json", "Accept": "application/json"}
-        )
+            VERSION + "/$batch", content, headers={"Content-Type": "application/json", "Accept": "application/json"},
+            whole=json_answer, attempts=BATCH_ATTEMPTS, slots=BATCH_SLOTS, cost=float(len(paths)),
+        )  # fmt: skip
         responses = _object(answer.body).get("responses")
         if answer.status != 200 or not isinstance(responses, list):
             raise BadAnswer(f"Graph answered {answer.status} to a batch")
-        by_path: dict[str, GraphAnswer] = {}
+        by_number: dict[int, list[Mapping[str, Any]]] = {}
         for item in responses:
             number = str(item.get("id", "")) if isinstance(item, dict) else ""
-            if not number.isdecimal() or int(number) >= len(paths) or paths[int(number)] in by_path:
-                raise BadAnswer("Graph's batch holds an item that was not asked for, or one twice")
-            by_path[paths[int(number)]] = _item(item)
-        return by_path
+            if number.isascii() and number.isdecimal() and len(number) < 4 and int(number) < len(paths):
+                by_number.setdefault(int(number), []).append(item)
+        throttled = [_item(items[0]) for items in by_number.values() if items[0].get("status") == 429]
+        if throttled:
+            # The longest wait that any item asks for is everyone's: the quota is the app's.
+            self.api.throttled(max((one.headers for one in throttled if one), key=_wait, default={}))
+        made = {paths[number]: _item(items[0]) for number, items in by_number.items() if len(items) == 1}
+        return {path: one for path, one in made.items() if one is not None and not _passes(one.status)}
+
+
+def photo_or_json(answer: Answer) -> Damaged | None:
+    """As `json_answer`; besides, a 404 that says nothing is only Graph's where it is plain text or untyped."""
+    if answer.status == 404 and not answer.body.strip() and answer.content_type not in {"", "text/plain"}:
+        return Damaged(f"{answer.url.split('/v1.0', 1)[0]} answered 404 with nothing that calls itself"
+                       f" {answer.content_type}")  # fmt: skip
+    return json_answer(answer)
 
 
 def photo_path(user_id: str) -> str:
@@ -136,17 +244,31 @@ def photo_path(user_id: str) -> str:
 
 
 def _single(answer: Answer) -> GraphAnswer:
-    return GraphAnswer(answer.status, answer.content_type, answer.headers.get("etag", ""), answer.body)
+    return GraphAnswer(answer.status, answer.content_type, answer.headers.get("etag", ""), answer.body, answer.headers)
 
 
-def _item(item: Mapping[str, Any]) -> GraphAnswer:
+def _passes(status: int) -> bool:
+    # 424 is a batch's own: something before it failed. A 401 is a token that ended while the batch was under way.
+    return status in {401, 408, 424, 429} or status >= 500
+
+
+def _wait(headers: Mapping[str, str]) -> float:
+    return retry_after(headers.get("retry-after")) or 0.0
+
+
+def _item(item: Mapping[str, Any]) -> GraphAnswer | None:
+    """One item of a batch; None where it cannot be believed.
+
+    A single bad recipient once left items without a status (microsoft-graph-docs#1524).
+    """
     raw = item.get("headers")
     headers = {str(name).lower(): str(value) for name, value in raw.items()} if isinstance(raw, dict) else {}
     status, body = item.get("status"), item.get("body")
     content_type = headers.get("content-type", "").split(";", 1)[0].strip().lower()
     if not isinstance(status, int):
-        # A single bad recipient once broke items in this way (microsoft-graph-docs#1524): ask it singly.
-        raise BadAnswer("Graph's batch holds an item without a status")
+        return None
+    if content_type == "text/html":
+        return None
     if isinstance(body, str):
         try:
             data = base64.b64decode(body, validate=True)
@@ -156,7 +278,7 @@ def _item(item: Mapping[str, Any]) -> GraphAnswer:
         data = b""
     else:
         data = json.dumps(body).encode()
-    return GraphAnswer(status, content_type, headers.get("etag", ""), data)
+    return GraphAnswer(status, content_type, headers.get("etag", ""), data, headers)
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """One way to send a request: bounded, deadlined, patient, and with a token only where it belongs.
 
-An `Api` is one origin with its own pool, pace and (perhaps) token. A `Web` is the set of origins one
+An `Api` is one origin with its own pool, gate and (perhaps) token. A `Web` is the set of origins one
 workload may ask; following a redirect, a next link or a picture URL means finding its origin there, so
 a token cannot travel: the next `Api` carries its own or none.
 """
@@ -8,7 +8,6 @@ a token cannot travel: the next `Api` carries its own or none.
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import random
 import ssl
 import time
@@ -19,8 +18,33 @@ from typing import Protocol, TypeVar
 
 import httpx
 
-from auditor.services.errors import BadAnswer, HostRefused, ServerFault, SignInRefused, Throttled, TooLarge, Unreachable
+from auditor.services.errors import (
+    BadAnswer,
+    Damaged,
+    HostRefused,
+    Passing,
+    ServerFault,
+    SignInRefused,
+    Throttled,
+    TooLarge,
+    Unreachable,
+)
+from auditor.services.gate import Gate, Ticket
 from auditor.services.origins import BadOrigin, host_matches, is_loopback, origin_of, resolve
+from auditor.services.pacing import Pace
+from auditor.services.retries import (
+    ATTEMPTS,
+    CONFIRMED,
+    THROTTLED_ATTEMPTS,
+    Budget,
+    Jitter,
+    for_run,
+    full_jitter,
+    http_date,
+    retry_after,
+    throttle_wait,
+    user_budget,
+)
 
 USER_AGENT = "NONISV|photo-auditor|photo-auditor/0.1"
 """In the form that SharePoint's throttling guidance asks for."""
@@ -28,16 +52,20 @@ MAX_TEXT = 32 * 1024 * 1024
 """Bytes of a JSON or XML answer; a batch of 20 photos of 4 MB in base64 would not fit and is read singly."""
 MAX_PICTURE = 16 * 1024 * 1024
 """Bytes of a picture; Graph takes uploads of up to 4 MB."""
-ATTEMPTS = 5
 DEADLINE = 60.0
 """Seconds for one attempt, body included."""
-LONGEST_WAIT = 300.0
-"""Seconds a service may ask us to wait; a longer wait ends the request as throttled."""
-BACKOFF_BASE, BACKOFF_CAP = 0.5, 20.0
+PATIENCE = 3600
+"""Seconds that a run waits in all because services ask it to, unless the settings say otherwise."""
+LONGEST_BUSY = 300.0
+"""Seconds that a busy answer's body may ask for; Exchange's longest back-off."""
 RETRIED = frozenset({429, 500, 502, 503, 504})
+EMPTY_CONFIRMED = 3
+"""How often an empty 5xx that a service documents as an answer is heard before it is believed."""
 
 C = TypeVar("C", httpx.Client, httpx.AsyncClient)
 Sleep = Callable[[float], Awaitable[None]]
+Whole = Callable[["Answer"], Damaged | None]
+"""Why an answer cannot be believed; None where it can (`auditor.services.whole`)."""
 
 
 class TokenSource(Protocol):
@@ -73,11 +101,38 @@ class Counts:
     bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    url: str
+    content: bytes | None
+    headers: Mapping[str, str]
+    max_bytes: int
+    slots: int
+    cost: float
+    kind: str
+
+
+@dataclass(slots=True)
+class _Tries:
+    """What one request has been through so far."""
+
+    attempts: int
+    failed: int = 0
+    throttled: int = 0
+    heard: dict[int, int] = field(default_factory=dict)
+    """How often each refusal came."""
+    token: str | None = None
+    refused_token: str | None = None
+    began: float = 0.0
+
+
 @dataclass
 class Api:
     """One origin. `get` and `post` return any answer but those worth another try; see `auditor.services.errors`.
 
     `is_final`: which of the answers that are usually worth another try mean something in this service.
+    `clock`, `sleep`, `jitter` and `wall` (Unix time) are arguments so that a long wait needs no waiting.
     """
 
     origin: str
@@ -88,22 +143,47 @@ class Api:
     is_final: Callable[[Answer], bool] = lambda _: False
     sleep: Sleep = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    jitter: Jitter = random.uniform
+    pace: Pace = field(default_factory=Pace)
+    """Shared by all origins of one service: quotas belong to app and service."""
+    budget: Budget = field(default_factory=lambda: for_run(PATIENCE))
+    """Shared by all origins of a run."""
     counts: Counts = field(default_factory=Counts)
-    _gate: asyncio.Semaphore = field(init=False)
-    _not_before: float = field(default=0.0, init=False)
+    gate: Gate = field(init=False)
 
     def __post_init__(self) -> None:
-        self._gate = asyncio.Semaphore(self.concurrency)
+        self.gate = Gate(self.origin, self.concurrency, self.clock, self.sleep, self.pace, self.budget)
 
-    async def get(self, url: str, *, headers: Mapping[str, str] | None = None, max_bytes: int = MAX_TEXT) -> Answer:
+    async def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = MAX_TEXT,
+        whole: Whole | None = None,
+        kind: str = "",
+    ) -> Answer:
         """GET a path of this origin, or an absolute URL that lies in it."""
-        return await self.send("GET", url, headers=headers, max_bytes=max_bytes)
+        return await self.send("GET", url, headers=headers, max_bytes=max_bytes, whole=whole, kind=kind)
 
     async def post(
-        self, url: str, content: bytes, *, headers: Mapping[str, str] | None = None, max_bytes: int = MAX_TEXT
+        self,
+        url: str,
+        content: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = MAX_TEXT,
+        whole: Whole | None = None,
+        attempts: int = ATTEMPTS,
+        slots: int = 1,
+        cost: float = 1.0,
     ) -> Answer:
         """POST, for the reads that services only offer so (`$batch`, SOAP)."""
-        return await self.send("POST", url, content=content, headers=headers, max_bytes=max_bytes)
+        return await self.send(
+            "POST", url, content=content, headers=headers, max_bytes=max_bytes, whole=whole, attempts=attempts,
+            slots=slots, cost=cost,
+        )  # fmt: skip
 
     async def send(
         self,
@@ -113,97 +193,178 @@ class Api:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         max_bytes: int = MAX_TEXT,
+        whole: Whole | None = None,
+        attempts: int = ATTEMPTS,
+        slots: int = 1,
+        cost: float = 1.0,
+        kind: str = "",
     ) -> Answer:
-        """Send until an answer comes that another try would not change."""
+        """Send until an answer comes that another try would not change.
+
+        `attempts`: how often it may fail in passing. `slots`: how many of the origin's concurrent requests it
+        stands for. `cost`, `kind`: units of which published limits.
+        """
         absolute = _resolved(self.origin + "/", url)
         if _origin(absolute) != self.origin:
             raise HostRefused(f"a request for {self.origin} was to be sent elsewhere")
-        token: str | None = None
-        refreshed = False
-        attempt = 0
+        request = _Request(method, absolute, content, headers or {}, max_bytes, slots, cost, kind)
+        tries = _Tries(attempts)
         while True:
-            last = attempt >= ATTEMPTS - 1
-            if self.tokens is not None:
-                token = token or await self.tokens.token(self.audience)
             try:
-                async with self._gate:
-                    await self._wait_for_the_gate()
-                    answer = await self._once(method, absolute, content, headers, token, max_bytes)
-            except Unreachable:
-                if last:
-                    raise
-                self.counts.retried += 1
-                await self.sleep(self._backoff(attempt))
-                attempt += 1
-                continue
-            if answer.status == 401 and self.tokens is not None and token is not None and not refreshed:
-                # A token can end in the middle of a run; one fresh one is asked for, then the answer stands.
-                refreshed = True
-                fresh = await self.tokens.token(self.audience, instead_of=token)
-                if fresh != token:
-                    token = fresh
+                answer = await self._attempt(request, tries)
+                if answer is None:
                     continue
-            if answer.status not in RETRIED or self.is_final(answer):
+                if await self._stands(answer, tries):
+                    return self._answered(answer)
+                if answer.status in CONFIRMED:
+                    continue
+                if answer.status in RETRIED:
+                    if self.is_final(answer):
+                        continue
+                    raise ServerFault(f"{self.origin} failed every time ({answer.status})")
+                if whole is None or (flaw := whole(answer)) is None:
+                    return self._answered(answer)
+                raise flaw
+            except Throttled:
+                raise
+            except Passing as error:
+                await self._fail(error, tries)
+
+    async def _attempt(self, request: _Request, tries: _Tries) -> Answer | None:
+        """One attempt when it is its turn; None where the service asks to be asked later."""
+        tries.began = self.clock()
+        if tries.token is None:
+            tries.token = await self._token(tries.refused_token)
+        async with self.gate.enter(slots=request.slots, cost=request.cost, kind=request.kind) as ticket:
+            tries.began = self.clock()
+            answer = await self._once(request, tries.token)
+            if (wait := self._throttled(answer)) is None:
+                self.gate.answered(ticket, answer.headers)
                 return answer
-            await self._pause(answer, attempt, last=last)
-            attempt += 1
+            tries.throttled += 1
+            self._close(ticket, wait[0], last=tries.throttled >= THROTTLED_ATTEMPTS)
+        return None
+
+    async def _token(self, refused: str | None) -> str | None:
+        if self.tokens is None:
+            return None
+        try:
+            return await self.tokens.token(self.audience, instead_of=refused)
+        except Throttled as error:
+            # The sign-in service has its bad moments like any other; they are not this origin's.
+            raise ServerFault(error.sentence, remedy=error.remedy, reason=error.reason) from None
+
+    async def _stands(self, answer: Answer, tries: _Tries) -> bool:
+        """Whether a refusal, or an empty 5xx that means something, was heard often enough to be believed.
+
+        Before a refused token is asked with again, a fresh one is taken: one for all who wait.
+        """
+        status = answer.status
+        if status == 401 and tries.token is None:
+            return True
+        if status in CONFIRMED:
+            enough = CONFIRMED[status]
+        elif status in RETRIED and self.is_final(answer):
+            enough = 1 if answer.body.strip() else EMPTY_CONFIRMED
+        else:
+            return False
+        heard = tries.heard[status] = tries.heard.get(status, 0) + 1
+        if heard >= enough:
+            return True
+        self.counts.retried += 1
+        before = tries.token
+        if status == 401:
+            tries.refused_token, tries.token = before, None
+            tries.token = await self._token(before)
+        if status != 401 or tries.token == before:
+            await self.sleep(full_jitter(heard, self.jitter))
+        return False
 
     def hold(self, seconds: float) -> None:
-        """Nobody asks this origin anything for so long: a service may say that it is busy in a body, too."""
-        self._not_before = max(self._not_before, self.clock() + min(seconds, LONGEST_WAIT))
+        """A body says that the service is busy: nobody asks for so long, and then one alone."""
+        self.gate.close(None, min(seconds, LONGEST_BUSY))
 
-    def _backoff(self, attempt: int) -> float:
-        return random.uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2**attempt))  # noqa: S311  full jitter, not a secret
+    def throttled(self, headers: Mapping[str, str]) -> None:
+        """An item inside a whole answer was throttled, with these headers (lower-case names)."""
+        self.counts.throttled += 1
+        self.hold(retry_after(headers.get("retry-after"), now=self.wall()) or throttle_wait(0, self.jitter))
 
-    async def _wait_for_the_gate(self) -> None:
-        while (wait := self._not_before - self.clock()) > 0:
-            await self.sleep(wait)
+    def _answered(self, answer: Answer) -> Answer:
+        self.budget.answers += 1
+        return answer
 
-    async def _pause(self, answer: Answer, attempt: int, *, last: bool) -> None:
-        wait = retry_after(answer.headers.get("retry-after"))
-        throttled = answer.status == 429 or (answer.status == 503 and wait is not None)
-        self.counts.throttled += throttled
-        if last or (wait is not None and wait > LONGEST_WAIT):
-            if throttled:
-                raise Throttled(f"{self.origin} asked us to slow down ({answer.status}) and did not let us on")
-            raise ServerFault(f"{self.origin} failed every time ({answer.status})")
+    async def _fail(self, problem: Passing, tries: _Tries) -> None:
+        """Wait before the next attempt, or raise `problem` where there is none left to spend."""
+        user = user_budget()
+        tries.failed += 1
+        self.budget.failed += 1
+        wait = full_jitter(tries.failed - 1, self.jitter)
+        if user is not None:
+            user.fail(self.clock() - tries.began + wait)
+        spent = user is not None and (user.exhausted or user.left <= 0)
+        if tries.failed >= tries.attempts or spent or self.budget.exhausted:
+            raise problem
         self.counts.retried += 1
-        if throttled:
-            # The quota belongs to the app: everyone who talks to this origin waits. Where the service does not
-            # say how long, no jitter may shorten the wait to nothing: windows of 10 seconds are common.
-            self.hold(wait + self._backoff(0) if wait is not None else 1.5 * 2**attempt + self._backoff(attempt))
-        else:
-            await self.sleep(max(wait if wait is not None else 0.0, self._backoff(attempt)))
+        await self.sleep(wait)
 
-    async def _once(
-        self,
-        method: str,
-        url: str,
-        content: bytes | None,
-        headers: Mapping[str, str] | None,
-        token: str | None,
-        max_bytes: int,
-    ) -> Answer:
-        sent = {"User-Agent": USER_AGENT, "Accept": "*/*", **(headers or {})}
+    def _throttled(self, answer: Answer) -> tuple[float | None] | None:
+        """The seconds (None: not said) that an answer asks everyone to wait; None where it does not throttle."""
+        if answer.status not in {429, 503}:
+            return None
+        # A date is read by the service's own clock where it tells it: ours may be wrong.
+        now = http_date(answer.headers.get("date", ""))
+        wait = retry_after(answer.headers.get("retry-after"), now=self.wall() if now is None else now)
+        return (wait,) if answer.status == 429 or wait is not None else None
+
+    def _close(self, ticket: Ticket, wait: float | None, *, last: bool) -> None:
+        """Close the gate for as long as the service asks. Raises `Throttled` where that is too long for this run.
+
+        The quota belongs to the app: everyone who talks to this origin waits. A wait that no run could wait is
+        asked about once more before it is believed.
+        """
+        self.counts.throttled += 1
+        strikes = self.gate.strikes
+        if wait is not None and wait > self.budget.left and strikes == 0:
+            wait = None
+        if wait is None:
+            seconds = throttle_wait(strikes, self.jitter)
+        else:
+            seconds = wait + self.jitter(0.0, 0.05 + wait / 20)
+            if strikes > 2:
+                # It says how long, and refuses again and again: its word is not enough.
+                seconds = max(seconds, throttle_wait(strikes - 3, self.jitter))
+        self.gate.close(ticket, seconds)
+        if last or seconds > self.budget.left:
+            raise Throttled(
+                f"{self.origin} asked us to slow down and did not let us on",
+                remedy="audit again later, or allow more with network.patience",
+                until=wait,
+            )
+        self.counts.retried += 1
+
+    async def _once(self, request: _Request, token: str | None) -> Answer:
+        sent = {"User-Agent": USER_AGENT, "Accept": "*/*", **request.headers}
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
         self.counts.requests += 1
         try:
             async with (
                 asyncio.timeout(DEADLINE),
-                self.client.stream(method, url, content=content, headers=sent, follow_redirects=False) as response,
+                self.client.stream(
+                    request.method, request.url, content=request.content, headers=sent, follow_redirects=False
+                ) as response,
             ):
                 body = bytearray()
                 async for chunk in response.aiter_bytes():
                     body += chunk
-                    if len(body) > max_bytes:
-                        raise TooLarge(f"{self.origin} sent more than {max_bytes} bytes")
+                    if len(body) > request.max_bytes:
+                        raise TooLarge(f"{self.origin} sent more than {request.max_bytes} bytes")
                 self.counts.bytes += len(body)
-                return Answer(url, response.status_code, _plain(response.headers), bytes(body))
+                return Answer(request.url, response.status_code, _plain(response.headers), bytes(body))
         except TimeoutError:
             raise Unreachable(f"{self.origin} did not answer within {DEADLINE:.0f} seconds") from None
         except httpx.DecodingError:
-            raise BadAnswer(f"{self.origin} sent a body that cannot be decompressed") from None
+            raise Damaged(f"{self.origin} sent a body that cannot be decompressed") from None
         except httpx.HTTPError as error:
             raise Unreachable(_why(self.origin, error)) from None
         except httpx.InvalidURL:
@@ -232,10 +393,12 @@ class Web:
             return self.anonymous(origin)
         raise HostRefused(f"the answer points to {origin}, which is not among the hosts this workload may ask")
 
-    async def fetch(self, url: str, *, hops: int = 3, max_bytes: int = MAX_PICTURE) -> Answer:
+    async def fetch(
+        self, url: str, *, hops: int = 3, max_bytes: int = MAX_PICTURE, whole: Whole | None = None
+    ) -> Answer:
         """GET an absolute URL, following redirects within the allowed origins."""
         for _ in range(hops + 1):
-            answer = await self.api_for(url).get(url, max_bytes=max_bytes)
+            answer = await self.api_for(url).get(url, max_bytes=max_bytes, whole=whole)
             if answer.status not in {301, 302, 303, 307, 308}:
                 return answer
             if not (location := answer.headers.get("location")):
@@ -290,25 +453,6 @@ def _no_proxy_for_loopback() -> dict[str, None]:
     return {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
 
 
-def retry_after(value: str | None, *, now: float | None = None) -> float | None:
-    """Seconds that a Retry-After header asks for; None where it is absent or says nothing sensible.
-
-    Seconds or an HTTP date (RFC 9110, 10.2.3); negative and past ones count as zero.
-    """
-    if value is None:
-        return None
-    text = value.strip()
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            moment = email.utils.parsedate_to_datetime(text)
-        except (ValueError, TypeError, IndexError):
-            return None
-        seconds = moment.timestamp() - (time.time() if now is None else now)
-    return max(0.0, seconds) if seconds == seconds and abs(seconds) != float("inf") else None
-
-
 def _resolved(base: str, location: str) -> str:
     try:
         return resolve(base, location)
@@ -342,6 +486,6 @@ def _why(origin: str, error: httpx.HTTPError) -> str:
 
 
 __all__ = [
-    "MAX_PICTURE", "MAX_TEXT", "Answer", "Api", "Counts", "SignInRefused", "TokenSource", "Web",
+    "ATTEMPTS", "MAX_PICTURE", "MAX_TEXT", "Answer", "Api", "BadProxy", "Counts", "SignInRefused", "TokenSource", "Web",
     "new_client", "new_sync_client", "retry_after",
 ]  # fmt: skip

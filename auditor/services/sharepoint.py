@@ -14,6 +14,8 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from auditor.services.errors import BadAnswer
 from auditor.services.http import MAX_PICTURE, Answer, Web
+from auditor.services.pacing import PEOPLE
+from auditor.services.whole import json_answer, picture_answer
 
 USER_NOT_FOUND = "User Profile Error 1000"
 
@@ -44,13 +46,19 @@ class People:
         """`GetPropertiesFor` the UPN's claim, asked at `site` (an origin)."""
         claim = quote(f"'i:0#.f|membership|{upn.replace(chr(39), chr(39) * 2)}'", safe="'")
         url = f"{site}/_api/SP.UserProfiles.PeopleManager/GetPropertiesFor(accountName=@v)?@v={claim}"
-        answer = await self.web.api_for(url).get(url, headers={"Accept": "application/json;odata=nometadata"})
+        headers = {"Accept": "application/json;odata=nometadata"}
+        answer = await self.web.api_for(url).get(url, headers=headers, whole=json_answer, kind=PEOPLE)
         return _profile(answer)
 
     async def shown(self, site: str, upn: str, *, size: str = "L") -> Answer:
         """What userphoto.aspx shows; a redirect to a time-limited address is followed, never kept."""
         query = urlencode({"size": size, "accountname": upn})
-        return await self.web.fetch(f"{site}/_layouts/15/userphoto.aspx?{query}")
+        url = f"{site}/_layouts/15/userphoto.aspx?{query}"
+        answer = await self.web.fetch(url, whole=picture_answer)
+        if answer.status == 403 and answer.url != url:
+            # The address behind the redirect lives for a while only: a new one is asked for.
+            answer = await self.web.fetch(url, whole=picture_answer)
+        return answer
 
     async def stored(self, picture_url: str) -> Answer:
         """The file behind a profile's `PictureURL`, in its largest form.
@@ -69,7 +77,7 @@ class People:
     async def _file(self, origin: str, path: str) -> Answer:
         literal = quote("'" + path.replace("'", "''") + "'", safe="'")
         url = f"{origin}/_api/web/GetFileByServerRelativePath(decodedurl={literal})/$value"
-        return await self.web.api_for(url).get(url, max_bytes=MAX_PICTURE)
+        return await self.web.api_for(url).get(url, max_bytes=MAX_PICTURE, whole=picture_answer)
 
 
 def no_such_file(answer: Answer) -> bool:

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from auditor.services.errors import BadAnswer, SignInRefused
 from auditor.services.http import Answer, Web
+from auditor.services.whole import json_answer, picture_answer
 
 SIDE = 648
 
@@ -32,6 +33,11 @@ class EngageUser:
     """The last part of the picture's path: stable while the picture is."""
 
     @property
+    def nameless(self) -> bool:
+        """Whether the entry says neither who it is nor by which address: it can be nobody's."""
+        return not self.id and not self.addresses
+
+    @property
     def has_picture(self) -> bool:
         """False for the default picture, which the service serves like any other."""
         return bool(self.picture_id) and self.picture_id != "no_photo.png"
@@ -43,9 +49,15 @@ class Engage:
 
     web: Web
     origin: str
+    accepted: bool = False
+    """Whether the token was ever taken."""
 
     async def page(self, number: int) -> list[EngageUser]:
-        """Page `number` (from 1) of all users, 50 a page; an empty page is the end."""
+        """Page `number` (from 1) of all users, 50 a page; an empty page is the end.
+
+        An entry without an id costs nobody else anything: it is given with an empty one, and whoever it belongs
+        to by its addresses is not learned.
+        """
         answer = await self._get(f"/api/v1/users.json?page={number}")
         if answer.status != 200:
             raise BadAnswer(f"Viva Engage answered {answer.status} to page {number} of its users")
@@ -66,10 +78,14 @@ class Engage:
 
     async def picture(self, url: str) -> Answer:
         """A picture from the CDN, which never receives the token."""
-        return await self.web.fetch(url)
+        return await self.web.fetch(url, whole=picture_answer)
 
     async def _get(self, path: str) -> Answer:
-        answer = await self.web.apis[self.origin].get(path, headers={"Accept": "application/json"})
+        answer = await self.web.apis[self.origin].get(path, headers={"Accept": "application/json"}, whole=json_answer)
+        if answer.status in {401, 403} and self.accepted:
+            # The token is good: what is refused is this one question.
+            raise BadAnswer(f"Viva Engage refuses this question ({answer.status})", reason=f"HTTP {answer.status}")
+        self.accepted = self.accepted or answer.status == 200
         if answer.status in {401, 403}:
             raise SignInRefused(
                 f"Viva Engage refuses the token ({answer.status}): it has ended, or is not a delegated one",
@@ -79,7 +95,7 @@ class Engage:
 
 
 def parse(entry: Mapping[str, Any]) -> EngageUser:
-    """One element of `users.json`; raises `BadAnswer` where it is in no documented shape."""
+    """One element of `users.json`; what it does not say is left empty."""
     template, plain = entry.get("mugshot_url_template"), entry.get("mugshot_url")
     url = ""
     if isinstance(template, str) and "{width}" in template:
@@ -91,9 +107,8 @@ def parse(entry: Mapping[str, Any]) -> EngageUser:
     listed = listed if isinstance(listed, list) else []
     found = [entry.get("email"), *(one.get("address") for one in listed if isinstance(one, dict))]
     addresses = tuple(dict.fromkeys(one.strip().lower() for one in found if isinstance(one, str) and one.strip()))
-    if entry.get("id") is None:
-        raise BadAnswer("Viva Engage lists a user without an id")
-    return EngageUser(str(entry["id"]), addresses, str(entry.get("state") or ""), url, picture_id(url))
+    identity = "" if entry.get("id") is None else str(entry["id"])
+    return EngageUser(identity, addresses, str(entry.get("state") or ""), url, picture_id(url))
 
 
 def picture_id(url: str) -> str:
@@ -110,6 +125,6 @@ def _array(body: bytes) -> list[dict[str, Any]]:
         parsed = json.loads(body)
     except (ValueError, RecursionError):
         parsed = None
-    if not isinstance(parsed, list) or not all(isinstance(entry, dict) for entry in parsed):
+    if not isinstance(parsed, list):
         raise BadAnswer("Viva Engage answered with something that is no list of users")
-    return parsed
+    return [entry if isinstance(entry, dict) else {} for entry in parsed]

@@ -23,7 +23,7 @@ from auditor.collectors.sharepoint import SharePoint
 from auditor.collectors.yammer import Yammer
 from auditor.directory import parse as parse_user
 from auditor.model import Observation, User
-from auditor.services.errors import BadAnswer, ServiceError, SignInRefused, Throttled
+from auditor.services.errors import Damaged, ServiceError, SignInRefused, Throttled
 from auditor.services.exchange import Ews, ews_is_final
 from auditor.services.graph import Graph
 from auditor.services.http import Api, Web, new_client
@@ -39,6 +39,10 @@ ANNA = User(
     True, True, "", False, True, False,
 )  # fmt: skip
 Reply = tuple[int, dict[str, str], bytes]
+
+
+async def at_once(_: float) -> None:
+    await asyncio.sleep(0)
 
 
 def wire(name: str) -> bytes:
@@ -212,7 +216,7 @@ def test_a_list_whose_next_link_is_none_of_ours_is_never_taken_for_complete(
     async def work() -> None:
         client = new_client(tls_context(ca_bundle))
         try:
-            async for _ in Graph(Api(server.origin, client)).pages("/users"):
+            async for _ in Graph(Api(server.origin, client, sleep=at_once)).pages("/users"):
                 pass
         finally:
             await client.aclose()
@@ -313,7 +317,7 @@ XML = {"Content-Type": "text/xml; charset=utf-8"}
         ("soap", (200, XML, wire("exchange/server-busy.xml")), "unknown", "throttled"),
         ("soap", (500, {}, b""), "unknown", "unknown_address"),
         ("rest", (200, {"Content-Type": "text/html"}, b"<html>sign in</html>"), "unknown", "picture_not_read"),
-        ("rest", (200, {"Content-Type": "image/jpeg"}, b""), "unknown", "HTTP 200"),
+        ("rest", (200, {"Content-Type": "image/jpeg"}, b""), "unknown", "picture_not_read"),
         ("rest", (200, {"Content-Type": "image/jpeg"}, b"no image"), "unreadable", ""),
         ("soap", (200, XML, wire("exchange/no-photo.xml").replace(b"true", b"0")), "unknown", "NoError"),
         (
@@ -323,8 +327,8 @@ XML = {"Content-Type": "text/xml; charset=utf-8"}
             "NoError",
         ),
         ("soap", (403, {}, b""), "unknown", "ews_refused"),
-        ("soap", (200, XML, b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"), "unknown", "HTTP 200"),
-        ("soap", (200, {"Content-Type": "text/html"}, b"<html>"), "unknown", "HTTP 200"),
+        ("soap", (200, XML, b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"), "unknown", "unexpected_answer"),
+        ("soap", (200, {"Content-Type": "text/html"}, b"<html>"), "unknown", "unexpected_answer"),
     ],
 )
 def test_what_exchange_says_of_a_photo(
@@ -662,7 +666,7 @@ def engage(bundle: Path, server: Server, work: Callable[[Yammer], Awaitable[Any]
     async def inside() -> Any:
         client = new_client(tls_context(bundle))
         try:
-            api = Api(server.origin, client)
+            api = Api(server.origin, client, sleep=at_once)
             web = Web({server.origin: api}, more.get("pictures", ()), lambda origin: Api(origin, client))
             return await work(Yammer(Engage(web, server.origin), lambda *_: None))
         finally:
@@ -715,7 +719,7 @@ def test_only_a_404_says_that_nobody_goes_by_an_address(start: Any, ca_bundle: P
 def test_a_host_that_knows_nothing_of_engage_says_nothing_of_anyone(start: Any, ca_bundle: Path) -> None:
     server = start()
     server.answers(lambda path, sent, number: (404, {"Content-Type": "text/html"}, b"<html>not here</html>"))
-    with pytest.raises(BadAnswer):
+    with pytest.raises(Damaged):
         engage(ca_bundle, server, by_email)
 
 

@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+UNPACED = {"PHOTO_AUDITOR_NETWORK_PACE": "none"}
+"""Unless asked to the simulated tenant throttles nothing; Viva Engage gets ten questions in 10 seconds otherwise."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -58,7 +61,7 @@ class Command:
         kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TEMP", "TMP") if name in os.environ}
         done = subprocess.run(
             [sys.executable, "-m", "auditor", *words],
-            env={**kept, "HOME": str(home), "USERPROFILE": str(home), "NO_COLOR": "1", **(env or {})},
+            env={**kept, "HOME": str(home), "USERPROFILE": str(home), "NO_COLOR": "1", **UNPACED, **(env or {})},
             cwd=self.folder,
             capture_output=True,
             text=True,
