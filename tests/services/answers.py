@@ -15,8 +15,9 @@ import httpx
 from auditor.services.errors import ServiceError
 from auditor.services.exchange import Ews, ews_is_final
 from auditor.services.graph import Graph
-from auditor.services.http import Api, Web, retry_after
+from auditor.services.http import Api, Web
 from auditor.services.origins import BadOrigin, host_matches, is_loopback, origin_of, resolve
+from auditor.services.retries import retry_after
 from auditor.services.sharepoint import People
 from auditor.services.yammer import Engage, picture_id
 
