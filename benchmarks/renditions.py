@@ -48,7 +48,15 @@ def below(picture: Image.Image, limit: int) -> bytes:
 
 
 def _oriented(picture: Image.Image, orientation: int) -> bytes:
-    undo = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
+    undo = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
     exif = Image.Exif()
     exif[0x0112] = orientation
     return jpeg(picture.transpose(undo[orientation]), 85, exif=exif.tobytes())
@@ -124,6 +132,9 @@ ORDINARY: dict[str, Make] = {
     "EXIF 3": lambda p: _oriented(sized(p, 300), 3),
     "EXIF 6": lambda p: _oriented(sized(p, 300), 6),
     "EXIF 8": lambda p: _oriented(sized(p, 300), 8),
+    "EXIF 3, 225 px": lambda p: _oriented(sized(p, 225), 3),
+    "EXIF 6, 225 px": lambda p: _oriented(sized(p, 225), 6),
+    "EXIF 8, 225 px": lambda p: _oriented(sized(p, 225), 8),
     "648 without antialiasing to 300": lambda p: jpeg(sized(sized(p, 648), 300, Image.Resampling.NEAREST), 85),
 }
 """Renditions with both sides at least 64 px."""

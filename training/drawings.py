@@ -770,6 +770,113 @@ def cartoon(rng: Random, _fonts: Fonts, side: int) -> Image.Image:
     return done(sheet, rng)
 
 
+def busy(rng: Random, sheet: Sheet) -> None:
+    """Fill a sheet with what stands behind people: bricks, shelves, windows, hills, a blur of shapes."""
+    kind = rng.choice(("bricks", "shelves", "shapes", "rough"))
+    one = any_colour(rng)
+    sheet.image = shaded(rng, sheet.pixels, one, near(rng, one, 0.6))
+    if kind == "bricks":
+        rows = rng.choice((5, 7, 9, 12))
+        for row in range(rows):
+            for column in range(-1, rows // 2 + 1):
+                left, top = (2 * column + row % 2) / rows, row / rows
+                box = [
+                    (left, top),
+                    (left + 1.85 / rows, top),
+                    (left + 1.85 / rows, top + 0.85 / rows),
+                    (left, top + 0.85 / rows),
+                ]
+                sheet.polygon(box, near(rng, one, 0.4))
+    elif kind in {"shelves", "shapes"}:
+        for _ in range(rng.randint(3, 14)):
+            x, y, w, h = rng.random(), rng.random(), rng.uniform(0.05, 0.4), rng.uniform(0.04, 0.35)
+            if kind == "shelves":
+                sheet.polygon([(x - w, y - h), (x + w, y - h), (x + w, y + h), (x - w, y + h)], any_colour(rng))
+            else:
+                sheet.ellipse(x, y, w, h, any_colour(rng))
+    elif kind == "rough":
+        sheet.image = _rough(rng, sheet.image, rng.uniform(15, 60))
+    if rng.random() < 0.5:
+        sheet.image = sheet.image.filter(ImageFilter.GaussianBlur(rng.uniform(0.002, 0.03) * sheet.pixels))
+
+
+def painted_person(rng: Random, _fonts: Fonts, side: int) -> Image.Image:
+    """A person in many colours, drawn with care, before something."""
+    sheet = Sheet(side, any_colour(rng), 2 if side <= 320 else 1)
+    if rng.random() < 0.8:
+        busy(rng, sheet)
+    x, middle = 0.5 + rng.gauss(0, 0.04), rng.uniform(0.36, 0.52)
+    across = rng.uniform(0.13, 0.26)
+    down = across * rng.uniform(1.1, 1.5)
+    skin, hair, coat = (any_colour(rng) for _ in range(3))
+    if rng.random() < 0.7:
+        skin = rng.choice(
+            ((241, 194, 150), (224, 172, 105), (198, 134, 66), (141, 85, 36), (70, 40, 24), (255, 219, 190))
+        )
+    wide = across * rng.uniform(1.5, 2.4)
+    if rng.random() < 0.6:  # long hair, or a scarf
+        sheet.ellipse(x, middle + rng.uniform(0, 0.08), across * 1.35, down * rng.uniform(1.1, 1.5), hair)
+    low = middle + down * rng.uniform(0.9, 1.15)
+    sheet.polygon(
+        [(x - wide, 1.01), (x - wide * 0.8, low + 0.1), (x, low), (x + wide * 0.8, low + 0.1), (x + wide, 1.01)], coat
+    )
+    sheet.polygon(
+        [
+            (x - across * 0.4, middle),
+            (x + across * 0.4, middle),
+            (x + across * 0.4, low + 0.08),
+            (x - across * 0.4, low + 0.08),
+        ],
+        near(rng, skin, 0.2),
+    )
+    sheet.ellipse(x, middle, across, down, skin)
+    if rng.random() < 0.75:  # hair, or a cap
+        for _ in range(rng.choice((1, 1, 5, 9))):
+            sheet.ellipse(
+                x + rng.uniform(-0.8, 0.8) * across,
+                middle - down * rng.uniform(0.7, 1.0),
+                across * rng.uniform(0.4, 0.9),
+                down * rng.uniform(0.25, 0.5),
+                hair,
+            )
+    eye, apart = across * rng.uniform(0.12, 0.22), across * rng.uniform(0.35, 0.5)
+    pen, p = ImageDraw.Draw(sheet.image), sheet.pixels
+    for at in (x - apart, x + apart):
+        height = middle - down * rng.uniform(0.02, 0.12)
+        sheet.ellipse(at, height, eye, eye * 0.75, (240, 240, 240))
+        sheet.ellipse(at, height, eye * 0.5, eye * 0.5, (20, 20, 20))
+        if rng.random() < 0.3:
+            r = eye * 1.6
+            pen.ellipse(
+                ((at - r) * p, (height - r) * p, (at + r) * p, (height + r) * p),
+                outline=(10, 10, 10),
+                width=max(1, round(0.008 * p)),
+            )
+    sheet.ellipse(x, middle + down * 0.5, across * rng.uniform(0.2, 0.5), down * 0.06, (170, 60, 60))
+    if rng.random() < 0.3:  # a beard
+        sheet.ellipse(x, middle + down * 0.75, across * 0.7, down * 0.3, hair)
+    if rng.random() < 0.6:
+        noise = np.random.default_rng(rng.getrandbits(64)).normal(0, rng.uniform(1, 9), (p, p, 1))
+        sheet.image = Image.fromarray(np.clip(np.asarray(sheet.image, np.float32) + noise, 0, 255).astype(np.uint8))
+    return done(sheet, rng)
+
+
+def before_something(rng: Random, fonts: Fonts, side: int) -> Image.Image:
+    """Letters or a sign, but before a busy ground: no service draws that."""
+    sheet = Sheet(side, any_colour(rng), 2 if side <= 320 else 1)
+    busy(rng, sheet)
+    if rng.random() < 0.4:
+        letters, font = fonts.pick(rng)
+        text = "".join(rng.choice(letters) for _ in range(rng.choice((1, 2, 3, 5))))
+        write(sheet, rng, text, font, rng.uniform(0.2, 0.5), any_colour(rng))
+    else:
+        for _ in range(rng.choice((0, 1, 2))):
+            rng.choice(SHAPES)(
+                sheet, rng, rng.uniform(0.3, 0.7), rng.uniform(0.3, 0.7), rng.uniform(0.1, 0.35), any_colour(rng)
+            )
+    return done(sheet, rng)
+
+
 def scene(rng: Random, _fonts: Fonts, side: int) -> Image.Image:
     """A landscape, clouds, or a thing with light on it."""
     sheet = Sheet(side, any_colour(rng), 1)
@@ -881,5 +988,13 @@ MAKERS: dict[str, tuple[tuple[Callable[[Random, Fonts, int], Image.Image], float
     "initials": ((initials, 1.0),),
     "silhouette": ((silhouette, 1.0),),
     "blank": ((blank, 1.0),),
-    "photo": ((words, 0.2), (mark, 0.34), (pattern, 0.1), (cartoon, 0.22), (scene, 0.14)),
+    "photo": (
+        (words, 0.14),
+        (mark, 0.22),
+        (pattern, 0.08),
+        (cartoon, 0.14),
+        (painted_person, 0.22),
+        (before_something, 0.1),
+        (scene, 0.1),
+    ),
 }

@@ -5,7 +5,8 @@ Run from the checkout, in an environment with `pip install -e '.[train]'`:
     python training/train.py --portraits ../shared/photos --fonts /usr/share/fonts --draw 260000
 
 Portraits: a folder; only its first half in order of names is learned from, the second is left to the benchmarks.
-Fonts: the more scripts, the better. What is drawn is kept in --cache, so that training can be repeated without.
+Fonts: the more scripts, the better. What is drawn is kept in --cache; where that holds fewer than --draw
+pictures, the rest is drawn and added.
 """
 
 from __future__ import annotations
@@ -69,10 +70,10 @@ def encoded(image: Image.Image, rng: Random) -> bytes:
     return out.getvalue()
 
 
-def draw(count: int, portraits: list[Path], fonts: Fonts) -> tuple[np.ndarray, np.ndarray]:
-    """Classes (count,), and descriptors (count, bytes)."""
+def draw(first: int, count: int, portraits: list[Path], fonts: Fonts) -> tuple[np.ndarray, np.ndarray]:
+    """Classes (count,), and descriptors (count, bytes), of the pictures from that number on."""
     with multiprocessing.Pool() as pool:
-        made = pool.map(partial(drawn, portraits, fonts), range(count), chunksize=100)
+        made = pool.map(partial(drawn, portraits, fonts), range(first, first + count), chunksize=100)
     labels = np.array([label for label, _ in made], np.int64)
     return labels, np.stack([np.frombuffer(descriptor, np.uint8) for _, descriptor in made])
 
@@ -123,17 +124,21 @@ def seen(descriptors: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
     return torch.cat([gradients / largest, torch.log1p(4 * levels) / 5, wide], 1)
 
 
-def train(labels: np.ndarray, descriptors: np.ndarray, epochs: int, batch: int = 256) -> Network:
-    """Learn from all but the last twentieth, and print how that is told."""
+def train(labels: np.ndarray, descriptors: np.ndarray, epochs: int, go_on: bool, batch: int = 256) -> Network:
+    """Learn from all but the last twentieth, and print how that is told. `go_on`: from the weights that are there."""
     torch.manual_seed(1)
     torch.set_num_threads(1)  # on batches this small threads wait for each other, most of all on a busy machine
     network = Network().to(memory_format=torch.channels_last)
+    if go_on:
+        known = np.load(WEIGHTS, allow_pickle=False)
+        named = {name: torch.from_numpy(known[stored].astype(np.float32)) for name, stored in _stored(network).items()}
+        network.load_state_dict(named)
     many = len(labels) - len(labels) // 20
     all_scales = torch.from_numpy(scales(descriptors))
     all_labels, all_descriptors = torch.from_numpy(labels), torch.from_numpy(descriptors)
     steps = epochs * (many // batch)
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3 if go_on else 4e-3, steps)
     loss = nn.CrossEntropyLoss(label_smoothing=0.01)
     for epoch in range(epochs):
         network.train()
@@ -161,13 +166,19 @@ def train(labels: np.ndarray, descriptors: np.ndarray, epochs: int, batch: int =
     return network
 
 
+def _stored(network: Network) -> dict[str, str]:
+    """The network's parameters, each with its name in the file."""
+    names = {f"kernels.{at}.weight": f"kernel{at}" for at in range(len(network.kernels))}
+    names |= {f"kernels.{at}.bias": f"bias{at}" for at in range(len(network.kernels))}
+    names |= {"hidden.weight": "hidden", "hidden.bias": "hidden_bias"}
+    return names | {"scores.weight": "scores", "scores.bias": "scores_bias"}
+
+
 def write(network: Network) -> None:
     """Weights to the file that the package reads, in half precision."""
-    arrays = {f"kernel{at}": kernel.weight for at, kernel in enumerate(network.kernels)}
-    arrays |= {f"bias{at}": kernel.bias for at, kernel in enumerate(network.kernels)}
-    arrays |= {"hidden": network.hidden.weight, "hidden_bias": network.hidden.bias}
-    arrays |= {"scores": network.scores.weight, "scores_bias": network.scores.bias}
-    np.savez_compressed(WEIGHTS, **{name: array.detach().numpy().astype(np.float16) for name, array in arrays.items()})
+    state = network.state_dict()
+    arrays = {stored: state[name].contiguous().numpy().astype(np.float16) for name, stored in _stored(network).items()}
+    np.savez_compressed(WEIGHTS, **arrays)
 
 
 def main() -> None:
@@ -178,15 +189,23 @@ def main() -> None:
     parser.add_argument("--draw", type=int, default=260_000)
     parser.add_argument("--epochs", type=int, default=9)
     parser.add_argument("--cache", type=Path, default=Path("stand-ins.npz"))
+    parser.add_argument("--go-on", action="store_true", help="begin from the weights that are there")
     wanted = parser.parse_args()
+    labels, descriptors = np.zeros(0, np.int64), None
     if wanted.cache.exists():
         with np.load(wanted.cache, allow_pickle=False) as kept:
             labels, descriptors = kept["labels"], kept["descriptors"]
-    else:
+    if len(labels) < wanted.draw:
         files = sorted(path for path in wanted.portraits.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
-        labels, descriptors = draw(wanted.draw, files[: len(files) // 2], find_fonts(wanted.fonts))
+        more, drawn_now = draw(
+            len(labels), wanted.draw - len(labels), files[: len(files) // 2], find_fonts(wanted.fonts)
+        )
+        labels = np.concatenate([labels, more])
+        descriptors = drawn_now if descriptors is None else np.concatenate([descriptors, drawn_now])
         np.savez(wanted.cache, labels=labels, descriptors=descriptors)
-    write(train(labels, descriptors, wanted.epochs))
+    order = np.random.default_rng(1).permutation(len(labels))
+    labels, descriptors = labels[order], descriptors[order]
+    write(train(labels, descriptors, wanted.epochs, wanted.go_on))
 
 
 if __name__ == "__main__":

@@ -300,17 +300,26 @@ def bars_on_both(one: float, other: float) -> bool:
 
 
 def _seam(larger: _Side, smaller: _Side, window: windows.Window) -> bool:
-    """Whether the photo visibly ends at a bar: bars are no more of its own even ground."""
+    """Whether the photo visibly ends at bars: two of one colour that reach to it, and no more of its own even ground."""
     strips = (window.left, window.top, 1 - window.left - window.width, 1 - window.top - window.height)
     outer, own = _edges(larger.structure.colours), _edges(smaller.structure.colours)
-    for strip, bar, outside, inside in zip(strips, larger.structure.borders, outer, own, strict=True):
-        bar_colour = np.median(outside, axis=0)
-        step = float(np.median(np.abs(inside - bar_colour).max(axis=1)))
-        if strip >= _BAR and bar >= 0.6 * strip and step > _SEAM:
+    colours = [np.median(outside, axis=0) for outside in outer]
+    reached = [
+        strip >= _BAR and bar >= strip - _SHORT for strip, bar in zip(strips, larger.structure.borders, strict=True)
+    ]
+    for one, other in ((0, 2), (1, 3)):
+        alike = float(np.abs(colours[one] - colours[other]).max()) <= _ALIKE
+        if not (alike and reached[one] and reached[other]):
+            continue
+        if any(float(np.median(np.abs(own[at] - colours[at]).max(axis=1))) > _SEAM for at in (one, other)):
             return True
     return False
 
 
+_ALIKE = 60.0
+"""Grey levels between two bars of one colour: fields of an eighth reach beyond a narrow bar into the photo."""
+_SHORT = 0.045
+"""How much narrower than the strip outside of the photo a bar may seem: two lattice lines, blurred into the photo."""
 _SEAM = 12.0
 """Grey levels between a bar and the edge of the photo that people see."""
 

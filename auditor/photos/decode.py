@@ -63,6 +63,9 @@ _TRANSPOSED = {
     8: Image.Transpose.ROTATE_90,
 }
 """EXIF 2.3, tag Orientation: what makes the stored picture upright."""
+_FROM_THE_RIGHT = {2, 3, 6, 7}
+_FROM_BELOW = {3, 4, 7, 8}
+"""Orientations that make the stored picture's last column or row the upright picture's first."""
 
 _quiet = threading.Lock()
 
@@ -89,6 +92,8 @@ class Decoded:
     cell: tuple[int, int]
     """How many of the whole picture's pixels one of `image` covers, across and down; the last column and
     row may cover fewer."""
+    reversed: tuple[bool, bool] = (False, False)
+    """Whether it is the first column, the first row instead: turning a picture upright moves its edges."""
 
 
 def decode(data: bytes) -> Decoded:
@@ -142,7 +147,8 @@ def _decode(data: bytes) -> Decoded:
         image = image.transpose(_TRANSPOSED[orientation])
         if orientation >= 5:
             width, height, cell_x, cell_y = height, width, cell_y, cell_x
-    return Decoded(image, name, width, height, (cell_x, cell_y))
+    turned = orientation if orientation in _TRANSPOSED else 1
+    return Decoded(image, name, width, height, (cell_x, cell_y), (turned in _FROM_THE_RIGHT, turned in _FROM_BELOW))
 
 
 def _open(data: bytes) -> Image.Image:

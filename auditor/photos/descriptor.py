@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from auditor.photos.decode import Decoded
 
@@ -142,6 +143,11 @@ def _border(lines: Floats) -> int:
 def lattice(decoded: Decoded) -> Floats:
     """The picture squashed to (48, 48, 3), 0..255: true area averages where it is larger, else linear."""
     image = decoded.image
+    # Cells are counted from the edge that the file begins at.
+    if decoded.reversed[0]:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if decoded.reversed[1]:
+        image = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
     across, down = max(1, image.width // LATTICE), max(1, image.height // LATTICE)
     if (across, down) != (1, 1):
         image = image.reduce((across, down))  # whole pixels first: fast, and exact but for rounding
@@ -153,7 +159,8 @@ def lattice(decoded: Decoded) -> Floats:
     channels = np.ascontiguousarray(samples.transpose(2, 0, 1))
     half = np.matmul(rows.reshape(2, 1, LATTICE // 2, -1), channels)
     whole = np.matmul(half, columns.T)
-    return np.ascontiguousarray(whole.transpose(0, 2, 3, 1)).reshape(LATTICE, LATTICE, 3)
+    square = np.ascontiguousarray(whole.transpose(0, 2, 3, 1)).reshape(LATTICE, LATTICE, 3)
+    return np.ascontiguousarray(square[:: -1 if decoded.reversed[1] else 1, :: -1 if decoded.reversed[0] else 1])
 
 
 @lru_cache(maxsize=256)

@@ -174,3 +174,21 @@ def test_a_dropped_colour_profile_is_the_same_photo_and_noted(drawn):
     noted = [one for one in found if one.kind == "profile_lost"]
     assert noted
     assert all("colour profile" in one.sentence for one in noted)
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+@pytest.mark.parametrize("side", [225, 131, 97])
+def test_a_picture_that_lies_in_its_file_is_the_same_at_sides_that_do_not_halve(drawn, side, orientation):
+    for picture in drawn[:3]:
+        upright = fingerprint(renditions.jpeg(renditions.sized(picture, side), 90))
+        lying = fingerprint(renditions._oriented(renditions.sized(picture, side), orientation))
+        assert (compare(upright, lying).kind, compare(upright, lying).distance < 2) == ("", True)
+
+
+def test_even_ground_above_and_another_below_are_no_bars_of_a_letterbox(drawn):
+    tall = Image.new("RGB", (486, 648), (225, 225, 222))
+    tall.paste(renditions.sized(drawn[0], 486), (0, 81))
+    tall.paste((90, 20, 40), (0, 567, 486, 648))
+    square = ImageOps.fit(tall, (300, 300))
+    found = compare(fingerprint(renditions.jpeg(tall, 90)), fingerprint(renditions.jpeg(square, 85)))
+    assert (found.decision, found.kind) == (Decision.SAME, "squared")
