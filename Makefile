@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint soak format clean
+.PHONY: demo test lint soak fuzz format clean
 
 demo: $(STAMP)
 	$(BIN)/photo-auditor demo
@@ -17,6 +17,16 @@ test: $(STAMP)-test
 soak: $(STAMP)-test
 	@sh tests/need-chromium.sh
 	$(if $(KILLS),PHOTO_AUDITOR_SOAK_KILLS=$(KILLS) )$(BIN)/python -m pytest -m soak $(ARGS)
+
+# SECONDS=60 for a short one. What it finds is kept in fuzz/findings, what it learns in fuzz/corpus.
+SECONDS ?= 600
+FUZZ = -max_total_time=$$(($(SECONDS) / 2)) -timeout=20 -rss_limit_mb=3000 -print_final_stats=1
+fuzz: $(STAMP)-fuzz
+	@mkdir -p fuzz/corpus/decode fuzz/corpus/wire fuzz/findings
+	$(BIN)/python fuzz/fuzz_decode.py $(FUZZ) -max_len=65536 -artifact_prefix=fuzz/findings/decode- \
+		fuzz/corpus/decode tests/photos/hostile
+	$(BIN)/python fuzz/fuzz_wire.py $(FUZZ) -max_len=20000 -artifact_prefix=fuzz/findings/wire- \
+		fuzz/corpus/wire tests/services/hostile tests/wire
 
 lint: $(STAMP)-lint
 	$(BIN)/ruff check .
@@ -40,6 +50,10 @@ $(STAMP): $(BIN)/python pyproject.toml
 
 $(STAMP)-test: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+$(STAMP)-fuzz: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]'
 	@touch $@
 
 $(STAMP)-lint: $(BIN)/python pyproject.toml

@@ -1,9 +1,10 @@
 """Hostile bytes in, a small upright RGB picture out, or a reason in plain words.
 
 What may arrive here is whatever a service, a proxy or an attacker put behind a picture's address. Limits
-are checked on the header before anything is decoded, only the six formats below are tried, only the first
-frame is read, and every complaint of a decoder becomes `UnreadablePicture`. Pillow's global switches
-(`MAX_IMAGE_PIXELS`, `LOAD_TRUNCATED_IMAGES`) are neither read nor set.
+are checked on the file's structure and header before anything is decoded, only the six formats below are tried,
+only the first frame is read, and every complaint of a decoder becomes `UnreadablePicture`. Whatever the bytes, a
+picture takes at most `MOST_MEMORY` beside itself, and seconds: `tests/photos/test_hostile.py` measures both.
+Pillow's global switches (`MAX_IMAGE_PIXELS`, `LOAD_TRUNCATED_IMAGES`) are neither read nor set.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from __future__ import annotations
 import io
 import threading
 import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+
+from auditor.photos.structure import too_many_parts
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 """The formats that are tried, by Pillow's names."""
@@ -24,6 +28,25 @@ MAX_BYTES = 16 * 1024 * 1024
 
 MAX_PIXELS = 64_000_000
 """Pixels a picture may have, by its header: at four bytes each, a quarter of a gigabyte."""
+
+MAX_WEBP_PIXELS = MAX_PIXELS // 2
+"""The same for WebP, which is decoded into two canvases and copied out of them: 34 bytes of it can fill 64 million
+pixels, at sixteen bytes each."""
+
+MAX_RUN_LENGTH = 4_000_000
+"""Pixels that a run-length encoded BMP may have: Pillow decodes it in Python, at worst a pixel at a time."""
+
+TIFF_COMPRESSIONS = frozenset(
+    {
+        "raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "jpeg", "tiff_ccitt", "group3", "group4",
+        "tiff_raw_16",
+    }
+)  # fmt: skip
+"""Ways a TIFF may be compressed: those of TIFF 6.0 and its supplements. Others (LZMA, Zstandard, old-style JPEG, ...)
+bring whole decoders of their own to the attack, and no program writes photos so."""
+
+MOST_MEMORY = 640 * 1024 * 1024
+"""Bytes of memory that decoding takes at most, whatever the picture says of itself."""
 
 WORKING_SIDE = 64
 """A picture is decoded or reduced to at least this many pixels a side where it has them (at most 127
@@ -52,7 +75,7 @@ class UnreadablePicture(Exception):
 
 
 class PictureTooLarge(UnreadablePicture):
-    """The picture is beyond the limits on bytes or pixels; nothing was decoded."""
+    """The picture is beyond the limits on bytes, pixels or parts; nothing was decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +100,15 @@ def decode(data: bytes) -> Decoded:
     """Decode the first frame of `data`, once and no larger than needed.
 
     Raises:
-        PictureTooLarge: more than `MAX_BYTES` or `MAX_PIXELS`.
+        PictureTooLarge: more than `MAX_BYTES` or `MAX_PIXELS`, or more parts than `auditor.photos.structure` allows.
         UnreadablePicture: anything else that keeps the bytes from being a picture.
     """
     if not data:
         raise UnreadablePicture("There are no bytes.")
     if len(data) > MAX_BYTES:
         raise PictureTooLarge(f"The picture has {len(data):,} bytes; at most {MAX_BYTES:,} are read.")
+    if excess := too_many_parts(data):
+        raise PictureTooLarge(excess)
     try:
         return _decode(data)
     except UnreadablePicture:
@@ -102,8 +127,7 @@ def _decode(data: bytes) -> Decoded:
     width, height = image.size
     if width < 1 or height < 1:
         raise UnreadablePicture("The picture has no pixels.")
-    if width * height > MAX_PIXELS:
-        raise PictureTooLarge(f"The picture has {width} × {height} pixels; at most {MAX_PIXELS:,} are read.")
+    _check_limits(image)
     # Pillow calls a JPEG with a second picture for stereo or depth, as phones write it, MPO.
     name = "JPEG" if image.format in {"JPEG", "MPO"} else str(image.format)
     if name == "JPEG":
@@ -137,6 +161,22 @@ def _open(data: bytes) -> Image.Image:
         return Image.open(io.BytesIO(data), formats=FORMATS)
 
 
+def _check_limits(image: Image.Image) -> None:
+    """By what the header says, before a sample is decoded."""
+    limit = MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS
+    compression = image.info.get("compression")
+    if image.format == "BMP" and compression in _BMP_RUNS:
+        limit = MAX_RUN_LENGTH
+    if image.width * image.height > limit:
+        raise PictureTooLarge(f"The picture has {image.width} × {image.height} pixels; at most {limit:,} are read.")
+    if image.format == "TIFF" and compression not in TIFF_COMPRESSIONS:
+        raise UnreadablePicture(f"The picture is compressed in a way that is not read ({compression}).")
+
+
+_BMP_RUNS = frozenset({1, 2})
+"""BI_RLE8 and BI_RLE4."""
+
+
 def _load(image: Image.Image) -> None:
     """Decode, for TIFF without the warnings at its tags, which are read only now."""
     if image.format != "TIFF":
@@ -166,11 +206,11 @@ def _orientation(image: Image.Image) -> int:
 def _with_eight_bits(image: Image.Image) -> Image.Image:
     """Bring 1-bit, palette, 16- and 32-bit and float samples to eight bits a channel."""
     if image.mode.startswith("I;16"):
-        samples = np.asarray(image).astype(np.float32) / 257.0
-        return Image.fromarray(np.rint(samples).astype(np.uint8))
+        return _from_bands(image, lambda samples: samples.astype(np.float32) / 257.0)
     if image.mode in {"I", "F"}:
         with np.errstate(invalid="ignore"):  # floats that are no numbers
-            return Image.fromarray(_scaled(np.asarray(image, dtype=np.float64)))
+            low, high = _range(image)
+            return _from_bands(image, lambda samples: _scaled(samples, low, high))
     if image.mode in {"P", "PA"}:
         return image.convert("RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB")
     if image.mode in {"1", "L", "RGB"}:
@@ -184,19 +224,45 @@ def _with_eight_bits(image: Image.Image) -> Image.Image:
     return image.convert("RGB")  # CMYK, YCbCr, LAB, HSV, RGBX
 
 
-def _scaled(samples: np.ndarray) -> np.ndarray:
+_BAND = 1_000_000
+"""Wide samples that are brought to eight bits at a time: at eight bytes each they would fill gigabytes at once."""
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[int, np.ndarray]]:
+    """The samples, some rows at a time, each with the number of its first row."""
+    rows = max(1, _BAND // image.width)
+    for top in range(0, image.height, rows):
+        yield top, np.asarray(image.crop((0, top, image.width, min(image.height, top + rows))))
+
+
+def _from_bands(image: Image.Image, to_levels: Callable[[np.ndarray], np.ndarray]) -> Image.Image:
+    """A grey picture from samples, which `to_levels` brings to 0..255."""
+    grey = np.empty((image.height, image.width), np.uint8)
+    for top, samples in _bands(image):
+        grey[top : top + samples.shape[0]] = np.rint(to_levels(samples)).astype(np.uint8)
+    return Image.fromarray(grey)
+
+
+def _finite(samples: np.ndarray) -> np.ndarray:
+    return np.clip(np.nan_to_num(samples.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0), -1e12, 1e12)
+
+
+def _range(image: Image.Image) -> tuple[float, float]:
+    """The least and the greatest sample."""
+    ends = [(float(some.min()), float(some.max())) for some in (_finite(samples) for _, samples in _bands(image))]
+    return min(low for low, _ in ends), max(high for _, high in ends)
+
+
+def _scaled(samples: np.ndarray, low: float, high: float) -> np.ndarray:
     """Wide samples to 0..255: by the depth they seem to have, else by the range they span."""
-    samples = np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -1e12, 1e12)
-    low, high = float(samples.min()), float(samples.max())
+    samples = _finite(samples)
     if low >= 0 and high <= 1:
-        samples = samples * 255.0
-    elif low >= 0 and high <= 255:
-        pass
-    elif low >= 0 and high <= 65535:
-        samples = samples / 257.0
-    else:
-        samples = (samples - low) * (255.0 / max(high - low, 1e-9))
-    return np.rint(samples).astype(np.uint8)
+        return samples * 255.0
+    if low >= 0 and high <= 255:
+        return samples
+    if low >= 0 and high <= 65535:
+        return samples / 257.0
+    return (samples - low) * (255.0 / max(high - low, 1e-9))
 
 
 def _flattened(image: Image.Image) -> Image.Image:

@@ -181,8 +181,10 @@ def _code(root: Element | None) -> str:
 
 def _back_off(root: Element | None) -> float | None:
     for element in root.iter() if root is not None else ():
-        if element.get("Name") == "BackOffMilliseconds" and (element.text or "").strip().isdecimal():
-            return int((element.text or "").strip()) / 1000
+        told = (element.text or "").strip()
+        # Ten digits are months: more of them are no number that anyone means, and too many are none for Python.
+        if element.get("Name") == "BackOffMilliseconds" and told.isdecimal() and len(told) <= 10:
+            return int(told) / 1000
     return None
 
 

@@ -277,7 +277,7 @@ def _item(item: Mapping[str, Any]) -> GraphAnswer | None:
         try:
             data = base64.b64decode(body, validate=True)
         except (binascii.Error, ValueError):
-            data = body.encode()
+            data = body.encode(errors="replace")  # JSON can spell halves of characters, which no encoding has
     elif body is None:
         data = b""
     else:

@@ -19,8 +19,8 @@ def origin_of(url: str) -> str:
     Raises `BadOrigin` for anything but https, for user information in the URL, for a missing host
     and for control characters or backslashes (which clients read differently from one another).
     """
-    if any(ord(char) <= 0x20 or ord(char) == 0x7F or char == "\\" for char in url):
-        raise BadOrigin("the URL holds a space, a control character or a backslash")
+    if any(ord(char) <= 0x20 or ord(char) == 0x7F or char == "\\" or "\ud800" <= char <= "\udfff" for char in url):
+        raise BadOrigin("the URL holds a space, a control character, half a character or a backslash")
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -33,6 +33,8 @@ def origin_of(url: str) -> str:
     if not parts.hostname:
         raise BadOrigin("the URL names no host")
     host = parts.hostname.lower().rstrip(".")
+    if not host:
+        raise BadOrigin("the URL names no host")
     if ":" in host:
         host = f"[{host}]"
     return f"https://{host}" if port in (None, 443) else f"https://{host}:{port}"

@@ -104,7 +104,8 @@ def parse(entry: Mapping[str, Any]) -> EngageUser:
         url = plain
     contact = entry.get("contact")
     listed = contact.get("email_addresses") if isinstance(contact, dict) else None
-    found = [entry.get("email"), *(one.get("address") for one in listed or () if isinstance(one, dict))]
+    listed = listed if isinstance(listed, list) else []
+    found = [entry.get("email"), *(one.get("address") for one in listed if isinstance(one, dict))]
     addresses = tuple(dict.fromkeys(one.strip().lower() for one in found if isinstance(one, str) and one.strip()))
     identity = "" if entry.get("id") is None else str(entry["id"])
     return EngageUser(identity, addresses, str(entry.get("state") or ""), url, picture_id(url))

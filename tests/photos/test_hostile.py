@@ -1,0 +1,139 @@
+"""Whatever arrives behind a picture's address ends in a fingerprint or as unreadable, soon and in little memory.
+
+`hostile/` keeps small files that are meant to hurt, and every one that ever did; larger ones are made here. Time and
+memory are measured in a process of its own, which is stopped when one of them takes too long.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from auditor.photos import PictureTooLarge, UnreadablePicture, fingerprint
+from auditor.photos.decode import MOST_MEMORY
+from auditor.photos.descriptor import parse
+from auditor.photos.structure import GIF_BLOCKS, JPEG_SCANS, JPEG_SEGMENTS, PNG_CHUNKS, too_many_parts
+from tests.photos import hostile_pictures as hostile
+
+SECONDS = 8.0
+"""CPU seconds that any one picture may take; on the machine this was written on, the slowest takes two."""
+KEPT = Path(__file__).with_name("hostile")
+
+
+def described(data: bytes) -> str:
+    """A sentence: that there is a sound fingerprint, or why the bytes are unreadable. Anything else is raised."""
+    try:
+        parse(fingerprint(data).descriptor)
+    except UnreadablePicture as error:
+        return str(error)
+    return "A fingerprint."
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What came of every case, in how many seconds and bytes of memory; a case that never ended has no entry."""
+    folder = tmp_path_factory.mktemp("hostile")
+    for number, (_, make) in enumerate(hostile.CASES.values()):
+        (folder / str(number)).write_bytes(make())
+    files = [str(folder / str(number)) for number in range(len(hostile.CASES))]
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("measure.py")), *files],
+        capture_output=True, text=True, timeout=280, check=False,
+    )  # fmt: skip
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    return dict(zip(hostile.CASES, rows, strict=False))
+
+
+@pytest.mark.parametrize("name", hostile.CASES)
+def test_a_picture_that_is_meant_to_hurt_ends_soon_and_in_little_memory(
+    measured: dict[str, dict[str, Any]], name: str
+) -> None:
+    assert name in measured, "the decoder was stopped at this picture or before it"
+    row = measured[name]
+    assert row["outcome"] == hostile.CASES[name][0], row
+    assert row["seconds"] < SECONDS, row
+    assert row["memory"] is None or row["memory"] < MOST_MEMORY, row
+
+
+@pytest.mark.parametrize("file", sorted(KEPT.glob("*")), ids=lambda file: file.name)
+def test_every_file_that_ever_hurt_ends_in_a_fingerprint_or_is_unreadable_with_a_reason(file: Path) -> None:
+    assert described(file.read_bytes()).endswith(".")
+
+
+def test_the_kept_files_are_small_and_those_that_are_made_are_made_so() -> None:
+    assert sum(file.stat().st_size for file in KEPT.iterdir()) < 300_000
+    assert hostile.small().keys() <= {file.name for file in KEPT.iterdir()}
+
+
+@pytest.mark.parametrize(
+    "name", ["javascript.gif", "archive.jpg", "archive.png", "pdf.jpg"]
+)  # fmt: skip
+def test_what_is_a_picture_and_something_else_is_a_picture(name: str) -> None:
+    assert fingerprint((KEPT / name).read_bytes()).format in {"GIF", "JPEG", "PNG"}
+
+
+@pytest.mark.parametrize("name", ["picture-inside.pdf", "svg.svg", "script.eps", "html.gif", "lzma.tif"])
+def test_what_only_holds_a_picture_or_calls_itself_one_is_unreadable(name: str) -> None:
+    with pytest.raises(UnreadablePicture):
+        fingerprint((KEPT / name).read_bytes())
+
+
+def test_a_picture_with_as_many_parts_as_programs_write_is_read() -> None:
+    thumbnail = hostile.segment(0xE1, b"Exif\0\0" + hostile.saved("JPEG"))
+    profile = hostile.segment(0xE2, b"ICC_PROFILE\0\1\1" + bytes(60_000))
+    for data in (
+        hostile.jpeg(thumbnail, profile, hostile.segment(0xE1, bytes(60_000)) * 200),
+        hostile.saved("JPEG", (1200, 900), progressive=True, restart_marker_blocks=1),
+        hostile.saved("TIFF", (9, 3000), compression="tiff_lzw"),
+        hostile.saved("JPEG") + hostile.saved("JPEG", progressive=True) * 100,
+    ):
+        assert too_many_parts(data) == ""
+        assert fingerprint(data).width
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (hostile.many_scans(64, JPEG_SCANS), "passes"),
+        (hostile.jpeg(hostile.segment(0xE5) * JPEG_SEGMENTS), "segments"),
+        (hostile.png(1, 1, hostile.chunk(b"teSt") * PNG_CHUNKS), "chunks"),
+        (hostile.gif(b"\x21\xfe\x01a\0" * (GIF_BLOCKS // 2 + 1)), "blocks"),
+    ],
+    ids=["scans", "segments", "chunks", "blocks"],
+)
+def test_what_has_too_many_parts_is_told_so(data: bytes, told: str) -> None:
+    with pytest.raises(PictureTooLarge, match=told):
+        fingerprint(data)
+
+
+ORIGINALS = {
+    "JPEG": hostile.saved("JPEG"), "progressive JPEG": hostile.saved("JPEG", progressive=True),
+    "JPEG with EXIF": hostile.jpeg(hostile.exif([(0x0112, 3, 1, 6), (0x8769, 4, 1, 26)])),
+    "MPO": hostile.jpeg(hostile.MPO_INDEX) + hostile.saved("JPEG"),
+    "PNG": hostile.saved("PNG"), "interlaced PNG": hostile.png(9, 9, colour=6, bytes_a_pixel=4, interlaced=1),
+    "GIF": hostile.saved("GIF"), "WebP": hostile.saved("WEBP"), "lossless WebP": hostile.saved("WEBP", lossless=True),
+    "BMP": hostile.saved("BMP", (16, 16)), "BMP of runs": hostile.bmp_runs(8, 8, b"\x08\x05\0\0" * 8 + b"\0\1"),
+    **{
+        f"TIFF, {how}": hostile.saved("TIFF", (16, 16), compression=how)
+        for how in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")
+    },
+    "fax": hostile.saved("TIFF", (32, 32), "1", compression="group4"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ORIGINALS)
+@settings(max_examples=60, deadline=2000, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_cut_or_flipped_file_of_every_format_ends_in_a_fingerprint_or_is_unreadable(name: str, data: Any) -> None:
+    damaged = bytearray(ORIGINALS[name])
+    for _ in range(data.draw(st.integers(0, 8), "flips")):
+        damaged[data.draw(st.integers(0, len(damaged) - 1), "at")] ^= 1 << data.draw(st.integers(0, 7), "bit")
+    cut = data.draw(st.one_of(st.none(), st.integers(1, len(damaged))), "cut")
+    assert described(bytes(damaged[:cut])).endswith(".")
