@@ -177,10 +177,10 @@ FLAT_COLOUR = Threshold(
 )
 
 PLACEHOLDER = Threshold(
-    0.85,
+    0.80,
     "likelihood, the lower of a picture's and its mirror image's, from which it counts as drawn by a service",
-    "initials and silhouettes of generators that the network never saw: 95.3 % of 4,680 are above it; of 5,040"
-    " portraits in 14 treatments (in discs, margins, dark, posterised) 1 is, of 720 untreated ones none",
+    "initials and silhouettes of generators that the network never saw: 95.9 % of 4,680 are above it; of 5,040"
+    " portraits in 14 treatments (in discs, margins, dark, posterised) 2 are, of 720 untreated ones none",
 )
 PLACEHOLDER_DOUBTFUL = Threshold(
     0.5,
