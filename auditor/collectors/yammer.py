@@ -127,7 +127,7 @@ class Yammer:
 
         async def read() -> bytes | None:
             answer = await self.engage.picture(user.picture_url)
-            return answer.body if answer.status == 200 and answer.content_type != "text/html" else None
+            return answer.body if answer.status == 200 else None
 
         if self.gave_up:
             return Looked(Status.UNKNOWN, reason=Reason.PICTURE_NOT_READ, detail=self.gave_up)

@@ -17,6 +17,8 @@ from auditor.services.retries import Budget
 
 FLURRY = 3
 """So many refusals of one moment are a rule at work and no accident."""
+BEYOND_CONFIRMED = 4
+"""How often in a row a wait is heard that no run could wait, before it is believed."""
 
 
 @dataclass(slots=True)
@@ -42,6 +44,8 @@ class Gate:
     """What the run may spend on waiting."""
     strikes: int = field(default=0, init=False)
     """Throttlings in a row, without an answer in between."""
+    _beyond: int = field(default=0, init=False)
+    """Probes in a row that were asked to wait longer than this run may."""
     _open_at: float = field(default=float("-inf"), init=False)
     _allowed: float = field(init=False)
     _inside: int = field(default=0, init=False)
@@ -99,9 +103,18 @@ class Gate:
         self.pace.answered(ticket.cost)
         if ticket.era == self._era:
             # What was sent before the gate closed says nothing about whether it may open.
-            self.strikes = 0
+            self.strikes = self._beyond = 0
             self._allowed = min(float(self.most), self._allowed + 1)
         self.hold(self.pace.heed(headers, max(0.0, self._units - ticket.cost), self.clock()))
+
+    def believes(self, ticket: Ticket) -> bool:
+        """Count one request that was asked to wait longer than this run may; whether that was said often enough.
+
+        A single nonsensical header must not end a workload; a service that means it says so to each probe.
+        """
+        if ticket.era == self._era:
+            self._beyond += 1
+        return self._beyond >= BEYOND_CONFIRMED
 
     def hold(self, seconds: float) -> None:
         """Nobody enters for so long; who may enter then is not changed."""

@@ -261,8 +261,6 @@ class Api:
         Before a refused token is asked with again, a fresh one is taken: one for all who wait.
         """
         status = answer.status
-        if status == 401 and tries.token is None:
-            return True
         if status in CONFIRMED:
             enough = CONFIRMED[status]
         elif status in RETRIED and self.is_final(answer):
@@ -274,10 +272,10 @@ class Api:
             return True
         self.counts.retried += 1
         before = tries.token
-        if status == 401:
+        if status == 401 and before is not None:
             tries.refused_token, tries.token = before, None
             tries.token = await self._token(before)
-        if status != 401 or tries.token == before:
+        if tries.token == before:
             await self.sleep(full_jitter(heard, self.jitter))
         return False
 
@@ -321,11 +319,11 @@ class Api:
         """Close the gate for as long as the service asks. Raises `Throttled` where that is too long for this run.
 
         The quota belongs to the app: everyone who talks to this origin waits. A wait that no run could wait is
-        asked about once more before it is believed.
+        asked about a few times more before it is believed.
         """
         self.counts.throttled += 1
         strikes = self.gate.strikes
-        if wait is not None and wait > self.budget.left and strikes == 0:
+        if wait is not None and wait > self.budget.left and not self.gate.believes(ticket):
             wait = None
         if wait is None:
             seconds = throttle_wait(strikes, self.jitter)

@@ -88,7 +88,7 @@ def test_one_accident_among_answers_is_no_rule_and_slows_nobody_down(start: Any,
         ("-5", 0, 1),
         ("garbage", 0.5, 0.7),
         (None, 0.5, 0.7),
-        (formatdate(time.time() + 600, usegmt=True), 500, 640),
+        ("in ten minutes", 580, 640),
         (formatdate(999_000_000, usegmt=True), 0, 1),
         ("1e400", 0.5, 0.7),
     ],
@@ -97,6 +97,8 @@ def test_a_wait_is_as_long_as_the_service_asks_whatever_form_it_has(
     start: Any, ca_bundle: Path, value: str | None, least: float, most: float
 ) -> None:
     server, clock = start(), Clock()
+    if value == "in ten minutes":
+        value = formatdate(time.time() + 600, usegmt=True)
     sent = {} if value is None else {"Retry-After": value}
     server.answers(lambda path, headers, number: (429, sent, b"") if number == 1 else (200, {}, b""))
     # The server tells its own Date, and that counts: this machine's clock is years off.
