@@ -226,7 +226,8 @@ def _with_pictures(run: RunFolder, user_id: str, words: list[str]) -> Person:
     wanted = {word.lower() for word in words}
     for file in _checkpoints(run):
         for row in frames.read_table(file, ["addresses", "sha256"]).to_pylist():
-            (own if wanted & set(row["addresses"].split()) else others).add(row["sha256"])
+            if "sha256" in row:  # the directory's list holds no pictures
+                (own if wanted & set(row["addresses"].split()) else others).add(row["sha256"])
     unique = tuple(dict.fromkeys(word for word in words if word))
     return Person(user_id, unique, frozenset(own - others - {""}), frozenset(shown_by))
 
@@ -298,15 +299,21 @@ def _checkpoints(run: RunFolder) -> list[Path]:
 
 
 def _erased_accounts(table: pa.Table, person: Person) -> tuple[pa.Table, int]:
-    """A page of Viva Engage's list without the person, and how many accounts that were.
+    """A page of Viva Engage's list, or the directory's list, without the person, and how many accounts that were.
 
-    The row stays, empty: a page without rows would be taken for the list's end.
+    The row stays, empty: a page without rows would be taken for the list's end, and a shorter directory for one
+    that somebody left.
     """
     wanted = {word.lower() for word in person.words}
     rows = table.to_pylist()
-    nothing = {field.name: 0 if pa.types.is_integer(field.type) else "" for field in table.schema} | {"descriptor": b""}
+    nothing = {
+        field.name: 0 if pa.types.is_integer(field.type) else b"" if pa.types.is_binary(field.type) else ""
+        for field in table.schema
+    }
     made = [
-        nothing | {"id": ERASED, "status": row["status"]} if wanted & {row["id"], *row["addresses"].split()} else row
+        nothing | {"id": ERASED} | ({"status": row["status"]} if "status" in row else {})
+        if wanted & {row["id"], row.get("upn", "").lower(), *row.get("addresses", "").split()}
+        else row
         for row in rows
     ]
     count = sum(one is not other for one, other in zip(made, rows, strict=True))
