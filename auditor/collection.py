@@ -291,24 +291,30 @@ async def _engage_page(yammer: Yammer, number: int, seen: set[str]) -> tuple[lis
     """One page that may be believed, and whether the list ends with it.
 
     A page that cannot be read, or brings nobody new, is asked for again; the end is believed when it is said twice.
+    Before a page that brought nobody new, the one before it is asked for: where a list hangs, that goes on from there.
     """
     problem: ServiceError | None = None
     ends = 0
+    hangs = False
     for _ in range(PAGE_ATTEMPTS):
         try:
-            found, last = await yammer.page(number)
+            if hangs and number > 1:
+                await yammer.page(number - 1)
+            listed = await yammer.page(number)
         except FinalForWorkload:
             raise
         except ServiceError as error:
             problem = error
             continue
-        ids = {one.id for one in found}
-        if (last and number == 1) or (ids and ids <= seen):
+        ids = {one.id for one in listed if not one.nameless}
+        last = not listed
+        hangs = bool(ids) and ids <= seen
+        if hangs or (last and number == 1):
             problem = BadAnswer("Viva Engage lists nobody, or the same people again", reason=Reason.LIST_INCOMPLETE)
             continue
         ends += last
         if not last or ends > 1:
-            return found, last
+            return await yammer.found(listed), last
     raise problem or BadAnswer("Viva Engage's list ends and goes on again", reason=Reason.LIST_INCOMPLETE)
 
 

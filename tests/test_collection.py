@@ -102,6 +102,24 @@ def test_a_short_page_is_not_the_end_of_the_list(start: Any, ca_bundle: Path, tm
     assert set(found.values()) == {("absent", "")}
 
 
+def test_a_list_that_hangs_goes_on_after_the_page_before_was_asked_for_again(
+    start: Any, ca_bundle: Path, tmp_path: Path
+) -> None:
+    entries = [listed(number) for number in range(USERS)]
+    split = {1: entries[:20], 2: entries[20:40], 3: entries[40:]}
+    asked: list[int] = []
+
+    def hanging(page: int) -> tuple[int, Any]:
+        asked.append(page)
+        # From its second page on the list repeats itself, until an earlier page than that is wanted.
+        hangs = asked.count(2) < 2
+        return 200, split[min(page, 2)] if hangs else split.get(page, [])
+
+    _, found = read(tmp_path / "run", ca_bundle, start(), hanging)
+    assert set(found.values()) == {("absent", "")}
+    assert asked[:5] == [1, 2, 3, 2, 3]
+
+
 @pytest.mark.parametrize(
     "answer",
     [

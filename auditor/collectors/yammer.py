@@ -57,12 +57,16 @@ class Yammer:
     tells_apart = "photo, default picture, no account, two candidates"
     requests_per_user = 1.1
 
-    async def page(self, number: int) -> tuple[list[Found], bool]:
-        """One page of the list, its pictures read while their signed addresses live; and whether it is the last.
+    async def page(self, number: int) -> list[EngageUser]:
+        """One page of the list; an empty one ends it.
 
-        Only an empty page is: a page may be short because the list moved while it was read.
+        Only an empty one does: a page may be short because the list moved while it was read. An entry that names
+        nobody and no address can be nobody's here, but a page of nothing else is no end.
         """
-        listed = await self.engage.page(number)
+        return await self.engage.page(number)
+
+    async def found(self, listed: Sequence[EngageUser]) -> list[Found]:
+        """The accounts of a page, their pictures read while their signed addresses live."""
         gate = asyncio.Semaphore(self.concurrency)
 
         async def one(user: EngageUser) -> Found:
@@ -70,8 +74,7 @@ class Yammer:
                 with one_user():
                     return await self._found(user)
 
-        # An entry that names nobody and no address can be nobody's here; it costs itself alone.
-        return list(await asyncio.gather(*(one(user) for user in listed if not user.nameless))), not listed
+        return list(await asyncio.gather(*(one(user) for user in listed if not user.nameless)))
 
     async def by_email(self, users: Sequence[User]) -> AsyncIterator[Observation]:
         """A few users, each asked for by its addresses in turn: mail, UPN, then the others.

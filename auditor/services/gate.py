@@ -16,7 +16,7 @@ from auditor.services.pacing import Pace
 from auditor.services.retries import Budget
 
 FLURRY = 3
-"""So many refusals of one moment are a rule at work and no accident."""
+"""So many refused together, and none that was sent after the first of them let through, are a rule at work."""
 BEYOND_CONFIRMED = 4
 """How often in a row a wait is heard that no run could wait, before it is believed."""
 
@@ -25,6 +25,8 @@ BEYOND_CONFIRMED = 4
 class Ticket:
     """A request that was let through."""
 
+    number: int
+    """Counted as they were let through."""
     cost: float
     era: int
     """How often the gate had been closed when it was let through."""
@@ -51,9 +53,13 @@ class Gate:
     _inside: int = field(default=0, init=False)
     _units: float = field(default=0.0, init=False)
     _era: int = field(default=0, init=False)
-    _refused: int = field(default=0, init=False)
-    """Refusals of the present era's flurry: requests that were under way together when the gate closed."""
-    _flurry: int = field(default=0, init=False)
+    _under_way: set[int] = field(default_factory=set, init=False)
+    """Tickets, by number."""
+    _flurry: frozenset[int] = field(default=frozenset(), init=False)
+    """Tickets that were under way when the gate closed; none any more once a rule was seen at work."""
+    _refused: set[int] = field(default_factory=set, init=False)
+    """Of the flurry, the refused ones."""
+    _tickets: int = field(default=0, init=False)
     _door: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _left: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
@@ -79,10 +85,13 @@ class Gate:
             self.pace.take(cost, kind, self.clock())
             self._inside += slots
             self._units += cost
-        ticket = Ticket(cost, self._era, probe=self._allowed <= 1)
+            self._tickets += 1
+            ticket = Ticket(self._tickets, cost, self._era, probe=self._allowed <= 1)
+            self._under_way.add(ticket.number)
         try:
             yield ticket
         finally:
+            self._under_way.discard(ticket.number)
             self._inside -= slots
             self._units -= cost
             self._left.set()
@@ -127,17 +136,19 @@ class Gate:
         `ticket`: the request that was refused; None where a body said so.
         """
         now = self.clock()
-        fresh = ticket is None or ticket.era == self._era
-        if fresh:
-            self._flurry = max(0, self._inside - 1)
-            self._refused = 1
+        if ticket is None or ticket.era == self._era:
+            self._flurry = frozenset() if ticket is None else frozenset(self._under_way)
+            self._refused = set() if ticket is None else {ticket.number}
             self._era += 1
             self.strikes += 1
             self._allowed = 1.0
-        else:
-            self._refused += 1
-        wanted = min(FLURRY, self._flurry + 1)
-        # Alone under way there is nobody to compare with: the probe's own refusal speaks for a rule.
-        rule = self._refused == wanted > 1
-        self.pace.refused(now, rule=rule) if fresh or rule else None
+            if self.strikes > 1:
+                self.pace.refused(now, rule=False)
+        elif ticket.number in self._flurry:
+            # A service that refuses now and then lets later ones through; a quota that is used up, none.
+            self._refused.add(ticket.number)
+            later = {number for number in self._flurry if number > min(self._refused)}
+            if len(self._refused) >= FLURRY and later <= self._refused:
+                self._flurry = frozenset()
+                self.pace.refused(now, rule=True)
         self._open_at = max(self._open_at, now + seconds)

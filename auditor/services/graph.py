@@ -17,7 +17,7 @@ from urllib.parse import quote
 from auditor.model import Reason
 from auditor.services.errors import BadAnswer, Damaged, PageExpired, ServiceError
 from auditor.services.http import MAX_PICTURE, Answer, Api
-from auditor.services.retries import full_jitter, retry_after
+from auditor.services.retries import full_jitter
 from auditor.services.whole import json_answer, picture_answer
 
 VERSION = "/v1.0"
@@ -228,8 +228,7 @@ class Graph:
                 by_number.setdefault(int(number), []).append(item)
         throttled = [_item(items[0]) for items in by_number.values() if items[0].get("status") == 429]
         if throttled:
-            # The longest wait that any item asks for is everyone's: the quota is the app's.
-            self.api.throttled(max((one.headers for one in throttled if one), key=_wait, default={}))
+            self.api.throttled(one.headers for one in throttled if one)
         made = {paths[number]: _item(items[0]) for number, items in by_number.items() if len(items) == 1}
         return {path: one for path, one in made.items() if one is not None and not _passes(one.status)}
 
@@ -254,10 +253,6 @@ def _single(answer: Answer) -> GraphAnswer:
 def _passes(status: int) -> bool:
     # 424 is a batch's own: something before it failed. A 401 is a token that ended while the batch was under way.
     return status in {401, 408, 424, 429} or status >= 500
-
-
-def _wait(headers: Mapping[str, str]) -> float:
-    return retry_after(headers.get("retry-after")) or 0.0
 
 
 def _item(item: Mapping[str, Any]) -> GraphAnswer | None:

@@ -11,7 +11,7 @@ import asyncio
 import random
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Protocol, TypeVar
@@ -58,7 +58,7 @@ DEADLINE = 60.0
 PATIENCE = 3600
 """Seconds that a run waits in all because services ask it to, unless the settings say otherwise."""
 LONGEST_BUSY = 300.0
-"""Seconds that a busy answer's body may ask for; Exchange's longest back-off."""
+"""Seconds that a body may ask for (Exchange's longest back-off); what asks for more is asked again soon."""
 RETRIED = frozenset({429, 500, 502, 503, 504})
 EMPTY_CONFIRMED = 3
 """How often an empty 5xx that a service documents as an answer is heard before it is believed."""
@@ -281,12 +281,18 @@ class Api:
 
     def hold(self, seconds: float) -> None:
         """A body says that the service is busy: nobody asks for so long, and then one alone."""
-        self.gate.close(None, min(seconds, LONGEST_BUSY))
+        self.gate.close(None, seconds if seconds <= LONGEST_BUSY else throttle_wait(self.gate.strikes, self.jitter))
 
-    def throttled(self, headers: Mapping[str, str]) -> None:
-        """An item inside a whole answer was throttled, with these headers (lower-case names)."""
+    def throttled(self, items: Iterable[Mapping[str, str]]) -> None:
+        """Items inside a whole answer were throttled, with these headers (lower-case names).
+
+        The longest wait that any of them asks for is everyone's, for the quota is the app's. One beyond all sense
+        may be one mailbox's alone: asked by itself, that one is told again.
+        """
         self.counts.throttled += 1
-        self.hold(retry_after(headers.get("retry-after"), now=self.wall()) or throttle_wait(0, self.jitter))
+        waits = [retry_after(headers.get("retry-after"), now=self.wall()) or 0.0 for headers in items]
+        longest = max((wait for wait in waits if wait <= LONGEST_BUSY), default=0.0)
+        self.hold(longest or throttle_wait(0, self.jitter))
 
     def _answered(self, answer: Answer) -> Answer:
         self.budget.answers += 1

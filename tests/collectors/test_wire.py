@@ -20,7 +20,7 @@ from auditor.collectors.contract import WorkloadRefused
 from auditor.collectors.entra import Entra
 from auditor.collectors.exchange import Exchange
 from auditor.collectors.sharepoint import SharePoint
-from auditor.collectors.yammer import Yammer
+from auditor.collectors.yammer import Found, Yammer
 from auditor.directory import parse as parse_user
 from auditor.model import Observation, User
 from auditor.services.errors import Damaged, ServiceError, SignInRefused, Throttled
@@ -675,12 +675,15 @@ def engage(bundle: Path, server: Server, work: Callable[[Yammer], Awaitable[Any]
     return asyncio.run(inside())
 
 
+async def first_page(yammer: Yammer) -> list[Found]:
+    return await yammer.found(await yammer.page(1))
+
+
 def test_engage_users_and_their_default_picture_are_read_as_documented(start: Any, ca_bundle: Path) -> None:
     server = start()
     server.answers(lambda path, sent, number: (200, JSON, wire("yammer/users.json")))
-    found, last = engage(ca_bundle, server, lambda yammer: yammer.page(1))
+    found = engage(ca_bundle, server, first_page)
     listed = json.loads(wire("yammer/users.json"))
-    assert not last
     assert [one.id for one in found] == [str(entry["id"]) for entry in listed]
     for one, entry in zip(found, listed, strict=True):
         default = "no_photo.png" in entry["mugshot_url"]

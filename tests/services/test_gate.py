@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -78,6 +79,79 @@ def test_one_accident_among_answers_is_no_rule_and_slows_nobody_down(start: Any,
         return api.pace.rate
 
     assert run(work, server, ca_bundle, clock) is None
+
+
+def test_refusals_now_and_then_teach_no_rate_and_hold_eight_workers_up_for_their_waits_alone(
+    start: Any, ca_bundle: Path
+) -> None:
+    server, clock = start(), Clock()
+    chance = random.Random(7)
+    lock, refused = threading.Lock(), 0
+
+    def script(path: str, headers: dict[str, str], number: int) -> Reply:
+        nonlocal refused
+        with lock:
+            unlucky = chance.random() < 0.07
+            refused += unlucky
+        return (429, {"Retry-After": "1"}, b"") if unlucky else (200, {}, b"")
+
+    server.answers(script)
+
+    async def work(api: Api) -> float | None:
+        await asyncio.gather(*(api.get(f"/{number}") for number in range(800)))
+        return api.pace.rate
+
+    assert run(work, server, ca_bundle, clock) is None
+    assert refused > 30
+    assert clock.now <= 1.5 * refused
+
+
+def test_a_quota_that_is_used_up_refuses_all_that_comes_after_and_teaches_its_rate(start: Any, ca_bundle: Path) -> None:
+    server, clock = start(), Clock()
+    together = threading.Barrier(8)
+
+    def script(path: str, headers: dict[str, str], number: int) -> Reply:
+        if 40 < number <= 48:
+            together.wait(5)
+            return 429, {"Retry-After": "1"}, b""
+        return 200, {}, b""
+
+    server.answers(script)
+
+    async def work(api: Api) -> float | None:
+        for number in range(40):
+            await clock.sleep(0.05)
+            await api.get(f"/{number}")
+        await asyncio.gather(*(api.get(f"/{number}") for number in range(8)))
+        return api.pace.rate
+
+    rate = run(work, server, ca_bundle, clock)
+    assert rate is not None
+    assert rate < 22  # twenty a second were granted
+
+
+@pytest.mark.parametrize(
+    ("waits", "least", "most"),
+    [
+        (["31536000"], 0.5, 0.7),  # one mailbox may be told a year, and nobody else waits for it
+        (["31536000", "20"], 20, 20),
+        (["3", None, "garbage"], 3, 3),
+        (["999999"], 0.5, 0.7),
+        ([], 0.5, 0.7),
+    ],
+)
+def test_throttled_items_of_a_batch_hold_everyone_up_for_the_longest_sensible_wait(
+    start: Any, ca_bundle: Path, waits: list[str | None], least: float, most: float
+) -> None:
+    server, clock = start(), Clock()
+    server.answers(lambda path, headers, number: (200, {}, b""))
+
+    async def work(api: Api) -> None:
+        api.throttled({} if wait is None else {"retry-after": wait} for wait in waits)
+        await api.get("/")
+
+    run(work, server, ca_bundle, clock)
+    assert least <= clock.now <= most
 
 
 @pytest.mark.parametrize(

@@ -176,8 +176,8 @@ def test_no_mugshot_leads_anywhere_else_and_no_host_of_pictures_gets_a_token(
             return made
 
         web = Web({good.origin: api(good.origin)}, (cdn.origin, "*.assets-yammer.com"), anonymous)
-        found, _ = await Yammer(Engage(web, good.origin), lambda *_: None).page(1)
-        return found
+        yammer = Yammer(Engage(web, good.origin), lambda *_: None)
+        return await yammer.found(await yammer.page(1))
 
     found = talk(ca_bundle, work)
     assert {str(one.status) for one in found} == {"unknown"}
