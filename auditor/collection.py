@@ -175,13 +175,18 @@ class Breaker:
 async def _prepare(run: RunFolder, collector: Collector, waiting: Sequence[int]) -> WorkloadRefused | None:
     if not waiting:
         return None
+    step = str(collector.workload)
+    collector.learned = str(run.manifest.get("learned", {}).get(step, ""))
+    # Everyone may be asked, so that a resumed run learns the same; but first those who are asked in any case.
+    order = sorted(range(run.shards), key=lambda shard: shard not in waiting)
     try:
-        # Everyone may be asked, whichever shard is the first: a resumed run must learn the same.
-        await collector.prepare(user for shard in range(run.shards) for user in run.users(shard))
+        await collector.prepare(user for shard in order for user in run.users(shard))
     except WorkloadRefused as refusal:
         return refusal
     except ServiceError as error:
         return WorkloadRefused(error.reason, error.sentence, error.remedy)
+    if collector.learned:
+        run.update(learned=run.manifest.get("learned", {}) | {step: collector.learned})
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -11,7 +12,17 @@ from typing import Any
 
 import pytest
 
-from tests.soak.kills import PHASES, SHARD_USERS, Broken, Unbroken, kill_and_resume, table, unbroken
+from tests.soak.kills import (
+    PHASES,
+    SHARD_USERS,
+    Broken,
+    Had,
+    Unbroken,
+    asked_again,
+    kill_and_resume,
+    table,
+    unbroken,
+)
 
 USERS = 64
 FEW = 6
@@ -50,6 +61,14 @@ def test_a_run_that_is_killed_at_a_random_moment_is_finished_by_resume_as_if_it_
 ) -> None:
     broken = kills(served, whole, tmp_path, FEW, seed=5)
     assert [one for one in broken if not one.good] == [], table(broken)
+
+
+def test_a_question_that_was_answered_before_would_be_noticed_in_each_workload(served: Any, whole: Unbroken) -> None:
+    manifest = json.loads((whole.path / "manifest.json").read_text(encoding="utf-8"))
+    again = asked_again(whole.path, Had(frozenset(manifest["parts"]), frozenset(), frozenset()), served.requests())
+    assert {one.split()[0] for one in again} == {"the", "entra", "exchange", "sharepoint", "yammer"}
+    nothing = asked_again(whole.path, Had(frozenset(), frozenset(), frozenset()), served.requests())
+    assert set(nothing) == {"the list of users"}
 
 
 @pytest.mark.soak
