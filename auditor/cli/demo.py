@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from contextlib import closing
 from pathlib import Path
 
 import click
 
+from auditor import interrupts
 from auditor.audit import audit
 from auditor.cli.ending import endings
 from auditor.cli.outcome import default_run, draw, present
@@ -35,7 +35,7 @@ def command(users: int, seed: int, out: Path | None) -> None:
         with running_tenant(tenant, Serving(), Path(folder)) as info:
             settings = load(Path(str(info["config_file"])), environ={})
             with Bars() as bars:
-                run = asyncio.run(audit(settings, path, bars))
+                run = interrupts.run(lambda: audit(settings, path, bars))
                 with closing(run):
                     page = draw(run, None, bars)
         present(run, page)
