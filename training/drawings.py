@@ -175,7 +175,7 @@ def painted(rng: Random, pixels: int, colour: Colour, gradient: float = 0.2) -> 
 def carried(rng: Random, side: int, colour: Colour) -> tuple[Sheet, Image.Image]:
     """A sheet with a ground of about that colour, as tile, disc, ring or frame; and the mask of the ground."""
     scale = 4 if side <= 80 else 2 if side <= 320 else 1
-    form = rng.choices(("tile", "disc", "squircle", "inset disc", "framed", "ringed"), (43, 20, 12, 11, 10, 4))[0]
+    form = rng.choices(("tile", "disc", "squircle", "inset disc", "framed", "ringed"), (38, 25, 12, 11, 10, 4))[0]
     outside = rng.choice(((255, 255, 255), (255, 255, 255), (0, 0, 0), against(rng, colour, 12), any_colour(rng)))
     sheet = Sheet(side, outside, scale)
     mask, pen = sheet.mask()
@@ -298,6 +298,128 @@ def initials(rng: Random, fonts: Fonts, side: int) -> Image.Image:
     return done(sheet, rng)
 
 
+def invented(rng: Random, _fonts: Fonts, side: int) -> Image.Image:
+    """One or two letters of a script that no font here has: strokes of one pen between a few places."""
+    ground = any_colour(rng)
+    ink = against(rng, ground, rng.choice((28, 45, 60, 60, 90)))
+    sheet, mask = carried(rng, side, ground)
+    room = _room(mask, sheet)
+    high = rng.uniform(0.2, 0.5) * room
+    count = rng.choices((1, 2), (35, 65))[0]
+    wide = [high * rng.uniform(0.35, 1.05) for _ in range(count)]
+    gap = high * rng.uniform(0.06, 0.3)
+    pen = max(
+        1,
+        round(
+            high * rng.choice((rng.uniform(0.05, 0.1), rng.uniform(0.08, 0.16), rng.uniform(0.14, 0.24))) * sheet.pixels
+        ),
+    )
+    style = _Hand(
+        round_ends=rng.random() < 0.5,
+        curved=rng.choice((0.0, 0.2, 0.35, 0.6, 0.85)),
+        strokes=rng.choice(((1, 3), (2, 4), (3, 6))),
+        rows=rng.choice((2, 3, 3, 4)),
+        serif=rng.random() < 0.15,
+    )
+    left = 0.5 + rng.gauss(0, 0.012) - (sum(wide) + gap * (count - 1)) / 2
+    top = 0.5 + rng.gauss(0, 0.02) - high / 2
+    figure, drawing = sheet.mask()
+    for width in wide:
+        _letter(
+            drawing,
+            rng,
+            style,
+            (left * sheet.pixels, top * sheet.pixels),
+            (width * sheet.pixels, high * sheet.pixels),
+            pen,
+        )
+        left += width + gap
+    if rng.random() < 0.2:
+        figure = figure.transform(
+            figure.size,
+            Image.Transform.AFFINE,
+            (1, slant := rng.uniform(-0.25, 0.25), -slant * sheet.pixels / 2, 0, 1, 0),
+            Image.Resampling.BILINEAR,
+        )
+    sheet.fill(figure, ink)
+    return done(sheet, rng)
+
+
+@dataclass(frozen=True)
+class _Hand:
+    """How an invented script is written."""
+
+    round_ends: bool
+    curved: float
+    strokes: tuple[int, int]
+    rows: int
+    serif: bool
+
+
+def _letter(drawing: ImageDraw.ImageDraw, rng: Random, hand: _Hand, corner: Point, size: Point, pen: int) -> None:
+    """A letter in a box given in pixels: strokes and bows that mostly go on where another one ends."""
+    columns = rng.choice((2, 2, 3))
+    places = [
+        (corner[0] + size[0] * column / (columns - 1), corner[1] + size[1] * row / (hand.rows - 1))
+        for column in range(columns)
+        for row in range(hand.rows)
+    ]
+
+    def dab(point: Point) -> None:
+        if hand.round_ends:
+            x, y = point
+            drawing.ellipse((x - pen / 2, y - pen / 2, x + pen / 2, y + pen / 2), fill=255)
+
+    def line(points: Sequence[Point]) -> None:
+        drawing.line(list(points), fill=255, width=pen, joint="curve")
+        dab(points[0])
+        dab(points[-1])
+
+    if rng.random() < 0.6:  # a stem, as most letters have one
+        x = corner[0] + size[0] * rng.choice((0.0, 0.0, 0.5, 1.0))
+        line([(x, corner[1]), (x, corner[1] + size[1])])
+        used = [(x, corner[1]), (x, corner[1] + size[1])]
+    else:
+        used = [rng.choice(places)]
+    for _ in range(rng.randint(*hand.strokes)):
+        one = rng.choice(used) if rng.random() < 0.75 else rng.choice(places)
+        other = rng.choice([place for place in places if place != one])
+        if rng.random() < hand.curved:
+            if rng.random() < 0.35:  # a bowl
+                box = (min(one[0], other[0]), min(one[1], other[1]), max(one[0], other[0]), max(one[1], other[1]))
+                start = rng.choice((0, 90, 180, 270, rng.randint(0, 359)))
+                if box[2] - box[0] > 2 * pen and box[3] - box[1] > 2 * pen:
+                    drawing.arc(box, start, start + rng.choice((90, 180, 180, 270, 360)), fill=255, width=pen)
+            else:
+                away = rng.uniform(-0.5, 0.5)
+                middle = (
+                    (one[0] + other[0]) / 2 - (other[1] - one[1]) * away,
+                    (one[1] + other[1]) / 2 + (other[0] - one[0]) * away,
+                )
+                steps = [k / 10 for k in range(11)]
+                line(
+                    [
+                        (
+                            (1 - t) ** 2 * one[0] + 2 * t * (1 - t) * middle[0] + t**2 * other[0],
+                            (1 - t) ** 2 * one[1] + 2 * t * (1 - t) * middle[1] + t**2 * other[1],
+                        )
+                        for t in steps
+                    ]
+                )
+        else:
+            line([one, other])
+        used.append(other)
+    if hand.serif:
+        reach = size[0] * 0.16
+        for x, y in used[:3]:
+            drawing.line([(x - reach, y), (x + reach, y)], fill=255, width=max(1, pen // 2))
+    if rng.random() < 0.12:  # a mark above or below it
+        x = corner[0] + size[0] * rng.uniform(0.2, 0.8)
+        y = corner[1] + size[1] * rng.choice((-0.22, 1.22))
+        r = pen * rng.uniform(0.5, 0.8)
+        drawing.ellipse((x - r, y - r, x + r, y + r), fill=255)
+
+
 def _room(mask: Image.Image, sheet: Sheet) -> float:
     box = mask.getbbox() or (0, 0, sheet.pixels, sheet.pixels)
     return (box[2] - box[0]) / sheet.pixels
@@ -336,8 +458,8 @@ def _curve(points: Sequence[Point]) -> list[Point]:
 
 
 def body(rng: Random, head: float, top: float, foot: float, wide: float) -> list[Point]:
-    """The outline of a trunk: dome, block with round shoulders, slope, pill or trapeze."""
-    form = rng.choice(("dome", "dome", "shoulders", "shoulders", "slope", "trapeze", "pill"))
+    """The outline of a trunk: dome, block with round shoulders or corners, slope, pill or trapeze."""
+    form = rng.choice(("dome", "dome", "shoulders", "shoulders", "slope", "trapeze", "pill", "block"))
     steps = [step / 24 for step in range(25)]
     tall = foot - top
     if form == "dome":
@@ -355,6 +477,15 @@ def body(rng: Random, head: float, top: float, foot: float, wide: float) -> list
                 for t in steps
             ),
             (0.5 + wide, foot),
+        ]
+    elif form == "block":  # round at the foot, too
+        corner = min(wide, tall / 2) * rng.uniform(0.3, 1.0)
+        quarter = [(math.sin(t * math.pi / 2), math.cos(t * math.pi / 2)) for t in steps]
+        half = [
+            (0.5, top),
+            *((0.5 + wide - corner + corner * x, top + corner - corner * y) for x, y in quarter),
+            *((0.5 + wide - corner + corner * y, foot - corner + corner * x) for x, y in quarter),
+            (0.5, foot),
         ]
     elif form == "slope":
         neck = head * rng.uniform(0.3, 0.6)
@@ -985,7 +1116,7 @@ def done(sheet: Sheet, rng: Random) -> Image.Image:
 
 
 MAKERS: dict[str, tuple[tuple[Callable[[Random, Fonts, int], Image.Image], float], ...]] = {
-    "initials": ((initials, 1.0),),
+    "initials": ((initials, 0.72), (invented, 0.28)),
     "silhouette": ((silhouette, 1.0),),
     "blank": ((blank, 1.0),),
     "photo": (

@@ -79,9 +79,10 @@ def _jpeg(data: bytes) -> str:
 
 
 def _png(data: bytes) -> str:
+    """Up to the chunk that ends the picture: what follows it is not read."""
     at = 8
     for _ in range(PNG_CHUNKS):
-        if at + 8 > len(data):
+        if at + 8 > len(data) or data[at + 4 : at + 8] == b"IEND":
             return ""
         at += 12 + int.from_bytes(data[at : at + 4], "big")
     return f"The picture has more than {PNG_CHUNKS:,} chunks." if at + 8 <= len(data) else ""

@@ -22,6 +22,10 @@ from auditor.simulator.truth import write_truth
 
 TENANT_FILE = "tenant.json"
 REQUESTS_FILE = "requests.jsonl"
+UNTHROTTLED = """\
+# This tenant keeps no limits: asking it as slowly as the real services allow would only take longer.
+pace = "none"
+"""
 
 
 def write_handout(services: Services, origins: Mapping[str, str], ca: bytes, out: Path) -> dict[str, str]:
@@ -133,4 +137,4 @@ token_file = "yammer-token.txt"
 picture_origins = [{text(origins["yammer_cdn"])}]
 [network]
 ca_bundle = "ca-bundle.pem"
-"""
+{"" if services.throttled else UNTHROTTLED}"""

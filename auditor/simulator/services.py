@@ -81,6 +81,8 @@ class Services:
     identity: Identity
     log: RequestLog
     faults: Faults | None = None
+    throttled: bool = False
+    """Whether it keeps the services' published limits."""
 
 
 def parse_role(text: str) -> tuple[str, str]:
@@ -149,7 +151,8 @@ def make_services(tenant: Tenant, origins: Mapping[str, str], options: Options |
     yammer_token = mint.user_token(
         YAMMER_AUDIENCE, app.client_id, user.id, user.upn, user.name, app.scopes_for("yammer"), YAMMER_TOKEN_LIFETIME
     )
-    return Services(tenant, {service.name: service for service in made}, apps, yammer_token, identity, log, faults)
+    named = {service.name: service for service in made}
+    return Services(tenant, named, apps, yammer_token, identity, log, faults, throttling is not None)
 
 
 def _hosts(origins: Mapping[str, str], tenant: Tenant, mint: Mint, options: Options) -> list[SharePointHost]:

@@ -14,9 +14,6 @@ from typing import Any
 
 import pytest
 
-UNPACED = {"PHOTO_AUDITOR_NETWORK_PACE": "none"}
-"""The simulated tenant throttles nothing unless asked to; a paced run asks Viva Engage ten times in 10 seconds."""
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -63,7 +60,7 @@ class Command:
         }
         done = subprocess.run(
             [sys.executable, "-m", "auditor", *words],
-            env={**kept, "HOME": str(home), "USERPROFILE": str(home), "NO_COLOR": "1", **UNPACED, **(env or {})},
+            env={**kept, "HOME": str(home), "USERPROFILE": str(home), "NO_COLOR": "1", **(env or {})},
             cwd=self.folder,
             capture_output=True,
             text=True,

@@ -98,6 +98,12 @@ def test_a_picture_with_as_many_parts_as_programs_write_is_read() -> None:
         assert fingerprint(data).width
 
 
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "GIF", "WEBP"])
+def test_bytes_that_follow_a_whole_picture_count_for_no_parts_of_it(name: str) -> None:
+    data = hostile.saved(name)
+    assert fingerprint(data + bytes(1 << 20)).descriptor == fingerprint(data).descriptor
+
+
 @pytest.mark.parametrize(
     ("data", "told"),
     [

@@ -80,6 +80,16 @@ def test_the_line_the_files_and_the_end(tenant: Any) -> None:
     assert running.stderr.read_text() == ""
 
 
+@pytest.mark.parametrize(("speed", "pace"), [(None, "none"), (1.0, None)])
+def test_its_settings_hold_back_only_where_it_keeps_limits(
+    tmp_path: Path, speed: float | None, pace: str | None
+) -> None:
+    made = make_tenant(5, 1, photos=None, scenarios=None, photo_store="split")
+    with running_tenant(made, Serving(Options(throttle_speed=speed)), tmp_path) as info:
+        settings = tomllib.loads(Path(info["config_file"]).read_text(encoding="utf-8"))
+    assert settings["network"].get("pace") == pace
+
+
 def test_sigterm_ends_it_too(tenant: Any) -> None:
     running = tenant(users=5, seed=5, fresh=True)
     running.process.send_signal(signal.SIGTERM)
