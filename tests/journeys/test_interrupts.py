@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.conftest import UNPACED, Command, Outcome
+from tests.journeys.conftest import Command, Outcome
 from tests.journeys.test_resume import same
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT for one process on this platform")
@@ -68,7 +68,7 @@ def audit(served: Any, command: Command, script: str, *given: object) -> Outcome
     words = ["audit", "--config", str(served.config), "--run", str(path), "--shard-users", "10", "--quiet"]
     done = subprocess.run(
         [sys.executable, "-c", script, *map(str, given), *words],
-        capture_output=True, text=True, encoding="utf-8", check=False, env={**os.environ, **UNPACED},
+        capture_output=True, text=True, encoding="utf-8", check=False,
     )  # fmt: skip
     assert not [word for word in ("Traceback", "Warning", "ignored", "never") if word in done.stderr], done.stderr
     return Outcome(done.returncode, done.stdout, done.stderr, path)

@@ -22,8 +22,6 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.journeys.conftest import UNPACED
-
 PHASES = ("listing", "collecting", "judging", "reporting")
 SHARD_USERS = 3
 PATIENCE = 240
@@ -107,8 +105,7 @@ _PROGRAM = (sys.executable, "-m", "auditor")
 
 
 def _env() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "PHOTO_AUDITOR_"))}
-    return {**kept, **UNPACED}
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "PHOTO_AUDITOR_"))}
 
 
 def _audit(served: Any, path: Path) -> list[str]:
