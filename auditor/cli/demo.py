@@ -29,7 +29,10 @@ def command(users: int, seed: int, out: Path | None) -> None:
     The tenant runs on this machine only, over TLS, with drawn portraits; nothing leaves the machine.
     """
     path = out or default_run("demo")
-    with endings(path), tempfile.TemporaryDirectory(prefix="photo-auditor-demo-") as folder:
+    with (
+        endings(again="Its tenant is gone with it: run the demo again."),
+        tempfile.TemporaryDirectory(prefix="photo-auditor-demo-") as folder,
+    ):
         click.echo(f"A simulated tenant of {users} users starts on this machine …", err=True)
         tenant = make_tenant(users, seed, photos=None, scenarios=None, photo_store="split")
         with running_tenant(tenant, Serving(), Path(folder)) as info:

@@ -31,10 +31,13 @@ NO_DRIFT, DRIFTED, USAGE, FAILED, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 4, inter
 
 
 @contextmanager
-def endings(run: Path | None = None) -> Iterator[None]:
-    """Turn what can be foreseen into a message on stderr and an exit code; `run` is the folder that stays."""
+def endings(run: Path | None = None, *, again: str = "") -> Iterator[None]:
+    """Turn what can be foreseen into a message on stderr and an exit code.
+
+    `run`: the folder that stays, and tells how to go on. `again`: the sentence that tells it where there is none.
+    """
     try:
-        with interrupts.interruptible(lambda: visible(_interrupted(run))):
+        with interrupts.interruptible(lambda: visible(_interrupted(run, again))):
             yield
     except SystemExit:
         interrupts.last_words()
@@ -42,7 +45,7 @@ def endings(run: Path | None = None) -> Iterator[None]:
     except BaseException as error:
         # Whatever comes of an interrupt on its way up, in whichever library, it is one.
         if interrupts.asked() or isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
-            _end(_interrupted(run), INTERRUPTED)
+            _end(_interrupted(run, again), INTERRUPTED)
         if isinstance(error, Exception) and (known := _foreseen(error, run)):
             _end(*known)
         if os.environ.get(DEBUG) or not isinstance(error, Exception):
@@ -70,8 +73,8 @@ def _foreseen(error: Exception, run: Path | None) -> tuple[str, int] | None:
     return None
 
 
-def _interrupted(run: Path | None) -> str:
-    return f"Interrupted.{_kept(run)}"
+def _interrupted(run: Path | None, again: str) -> str:
+    return f"Interrupted.{_kept(run)}{again and f' {again}'}"
 
 
 def _kept(run: Path | None) -> str:

@@ -103,6 +103,7 @@ def test_an_interrupt_before_anybody_is_listed_leaves_nothing(
 @pytest.mark.parametrize(
     ("place", "before", "times"),
     [
+        ("auditor.audit:list_users", 0, 2),
         ("auditor.runs.folder:RunFolder.freeze_users", 0, 1),
         ("os:fsync", 20, 1),
         ("auditor.collection:_remember", 2, 1),
