@@ -17,6 +17,7 @@ This module imports little, and is imported before all others.
 from __future__ import annotations
 
 import _thread
+import atexit
 import os
 import signal
 import sys
@@ -61,6 +62,7 @@ def install() -> None:
         signal.signal(signal.SIGINT, _on_signal)
     signal.signal(signal.SIGTERM, _on_signal)
     sys.unraisablehook = _unraisable
+    atexit.register(_hear_no_more)
 
 
 def asked() -> bool:
@@ -127,6 +129,12 @@ def _raise() -> None:
 
 def _nothing() -> None:
     """Whoever runs the loop looks when it is closed."""
+
+
+def _hear_no_more() -> None:
+    # The interpreter takes its handlers down before it is gone, and a signal would kill it then.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _watch() -> None:

@@ -205,3 +205,16 @@ def test_a_job_that_a_shell_put_in_the_background_ignores_ctrl_c(tmp_path: Path)
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "still here\n")
+
+
+def test_an_interrupt_while_the_interpreter_takes_itself_down_does_not_kill_it() -> None:
+    text = (
+        BEGIN
+        + """
+class Last:
+    def __del__(self, kill=os.kill, process=os.getpid(), number=signal.SIGINT):
+        kill(process, number)
+last = Last()
+"""
+    )
+    assert script(text)[:2] == (0, "")
