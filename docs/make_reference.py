@@ -75,7 +75,7 @@ EXIT_CODES = (
         "incomplete: copies could not be learned through faults, throttling or a refusal for everyone,"
         " or anything of a workload named by `--require`; the run and its report are there",
     ),
-    (INTERRUPTED, "interrupted with Ctrl-C; what was collected is kept"),
+    (INTERRUPTED, "interrupted with Ctrl-C or SIGTERM; what was collected is kept"),
 )
 
 EXIT_WORDS = f"""\
