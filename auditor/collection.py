@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -54,17 +55,18 @@ async def collect(run: RunFolder, services: Services, progress: Progress) -> dic
     """
     seconds: dict[str, float] = {}
 
-    async def timed(workload: Workload, work: Coroutine[Any, Any, None]) -> None:
+    # A coroutine is made where it is awaited: of a task that is cancelled before it began, none is left behind.
+    async def timed(workload: Workload, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         begun = time.monotonic()
-        await work
+        await work()
         seconds[str(workload)] = round(time.monotonic() - begun, 1)
 
     tasks = [
-        asyncio.create_task(timed(collector.workload, _by_shards(run, collector, progress)))
+        asyncio.create_task(timed(collector.workload, partial(_by_shards, run, collector, progress)))
         for collector in services.collectors.values()
     ]
     if services.yammer is not None:
-        tasks.append(asyncio.create_task(timed(Workload.YAMMER, _engage(run, services.yammer, progress))))
+        tasks.append(asyncio.create_task(timed(Workload.YAMMER, partial(_engage, run, services.yammer, progress))))
     try:
         await asyncio.gather(*tasks)
     finally:
@@ -175,13 +177,18 @@ class Breaker:
 async def _prepare(run: RunFolder, collector: Collector, waiting: Sequence[int]) -> WorkloadRefused | None:
     if not waiting:
         return None
+    step = str(collector.workload)
+    collector.learned = str(run.manifest.get("learned", {}).get(step, ""))
+    # Everyone may be asked, so that a resumed run learns the same; but first those who are asked in any case.
+    order = sorted(range(run.shards), key=lambda shard: shard not in waiting)
     try:
-        # Everyone may be asked, whichever shard is the first: a resumed run must learn the same.
-        await collector.prepare(user for shard in range(run.shards) for user in run.users(shard))
+        await collector.prepare(user for shard in order for user in run.users(shard))
     except WorkloadRefused as refusal:
         return refusal
     except ServiceError as error:
         return WorkloadRefused(error.reason, error.sentence, error.remedy)
+    if collector.learned:
+        run.update(learned=run.manifest.get("learned", {}) | {step: collector.learned})
     return None
 
 

@@ -32,6 +32,7 @@ from auditor.model import (
     Way,
     Workload,
 )
+from auditor.report.tables import INCOMPLETE as RUN_INCOMPLETE
 from auditor.report.tables import OBSERVATIONS, USERS_CSV
 from auditor.report.wording import VERDICTS
 from auditor.settings import _KNOWN as KNOWN_SETTINGS
@@ -74,7 +75,7 @@ EXIT_CODES = (
         "incomplete: copies could not be learned through faults, throttling or a refusal for everyone,"
         " or anything of a workload named by `--require`; the run and its report are there",
     ),
-    (INTERRUPTED, "interrupted with Ctrl-C; what was collected is kept"),
+    (INTERRUPTED, "interrupted with Ctrl-C or SIGTERM; what was collected is kept"),
 )
 
 EXIT_WORDS = f"""\
@@ -227,7 +228,9 @@ def _tables() -> Iterator[str]:
     yield _columns(VERDICT_COLUMNS)
     yield "### observations.csv and drift.csv\n"
     yield "One row a user and workload; `drift.csv` has only those that drifted. Columns of the verdicts, in order,"
-    yield " and `run_complete`, which is false in every row of an incomplete run:\n"
+    yield "and `run_complete`, which is false in every row of an incomplete run. `drift.csv` of such a run begins with"
+    yield f"a row for each reason why: `user_id` and `upn` empty, `reason` `{RUN_INCOMPLETE}`, the reason in `detail`."
+    yield "A `drift.csv` of nothing but its head is that of a complete run without drift.\n"
     yield _listed(OBSERVATIONS)
     yield "### users.csv\n"
     yield "One row a user: the gravest verdict among the user's copies, then each workload's. In order:\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import pytest
 
 from auditor.collection import IN_A_ROW, _by_shards, _engage
 from auditor.collectors.entra import Entra
+from auditor.collectors.exchange import Exchange
 from auditor.collectors.yammer import FEW, Yammer
 from auditor.model import User, Workload
 from auditor.runs.folder import RunFolder, create, observations_part
+from auditor.services.exchange import Ews, ews_is_final
 from auditor.services.graph import Graph
 from auditor.services.http import Api, Web, new_client
 from auditor.services.tls import tls_context
@@ -25,6 +28,7 @@ from tests.services.conftest import Server, authority, ca_bundle, start
 __all__ = ["authority", "ca_bundle", "start"]
 USERS = FEW + 35
 JSON = {"Content-Type": "application/json"}
+WIRE = Path(__file__).parent / "wire"
 
 
 class Quiet:
@@ -257,3 +261,41 @@ def test_a_refused_credential_is_the_workloads_and_a_refused_user_the_users_own(
     assert {row["status"] for row in rows} == {"unknown"}
     assert len({path for path, _ in server.seen}) < 40
     assert len(quiet.told) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ((403, {}, b""), "not_separately_readable"),
+        ((200, {"Content-Type": "text/xml"}, (WIRE / "exchange" / "no-photo.xml").read_bytes()), ""),
+    ],
+    ids=["off", "on"],
+)
+def test_a_resumed_run_asks_no_mailbox_of_a_complete_part(
+    start: Any, ca_bundle: Path, tmp_path: Path, answer: Any, reason: str
+) -> None:
+    server = start()
+    server.answers(lambda path, sent, number: answer)
+    run = create(tmp_path / "run", {"scope": {"in_scope": 12}, "parts": {}})
+    run.freeze_users([user(number) for number in range(12)], 4)
+
+    async def collect() -> None:
+        client = new_client(tls_context(ca_bundle))
+        clock = Clock()
+        try:
+            api = Api(server.origin, client, sleep=clock.sleep, clock=clock, is_final=ews_is_final)
+            await _by_shards(run, Exchange(Ews(api, "soap"), lambda *_: None), Quiet())
+        finally:
+            await client.aclose()
+
+    asyncio.run(collect())
+    part = observations_part(Workload.EXCHANGE, 2)
+    whole = run.read_part(part).drop_columns(["observed_at"])
+    assert set(whole["reason"].to_pylist()) == {reason}
+    run.update(parts={name: entry for name, entry in run.manifest["parts"].items() if name != part})
+    before = len(server.bodies)
+    asyncio.run(collect())
+    run.close()
+    assert run.read_part(part).drop_columns(["observed_at"]) == whole
+    asked = {re.search(rb"<m:Email>([^<]+)<", body)[1].decode() for body in server.bodies[before:]}  # type: ignore[index]
+    assert asked == (set() if reason else {f"u{number}@contoso.com" for number in range(8, 12)})

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from auditor import __version__
+from auditor import __version__, interrupts
 
 _COMMANDS = {
     "audit": "Audit a tenant: every user, every workload, into a run folder and a report.",
@@ -48,12 +48,16 @@ def commands() -> None:
 
 def main() -> None:
     """Run the command line; an interrupt is 130 from the first moment on (click's own 1 would mean drift)."""
+    interrupts.install()
     try:
         code = commands(standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):
+        interrupts.last_words()
         click.echo("photo-auditor: Interrupted.", err=True)
-        sys.exit(130)
+        sys.exit(interrupts.EXIT_CODE)
     except click.ClickException as error:
+        interrupts.last_words()
         error.show()
         sys.exit(error.exit_code)
+    interrupts.last_words()
     sys.exit(code if isinstance(code, int) else 0)

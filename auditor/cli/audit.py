@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import click
 
+from auditor import interrupts
 from auditor.audit import audit
 from auditor.cli.ending import check_fail_on, endings, exit_code
 from auditor.cli.options import config_option, find_config, flags, settings_options
@@ -52,7 +52,7 @@ def command(
         settings = load(find_config(config), flags(**given), scope_users=named, scope_groups=groups)
         check_fail_on(settings.fail_on)
         with Bars(quiet=quiet) as bars:
-            run = asyncio.run(audit(settings, path, bars))
+            run = interrupts.run(lambda: audit(settings, path, bars))
             with closing(run):
                 page = draw(run, out, bars)
         present(run, page)

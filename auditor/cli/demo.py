@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from contextlib import closing
 from pathlib import Path
 
 import click
 
+from auditor import interrupts
 from auditor.audit import audit
 from auditor.cli.ending import endings
 from auditor.cli.outcome import default_run, draw, present
@@ -29,13 +29,16 @@ def command(users: int, seed: int, out: Path | None) -> None:
     The tenant runs on this machine only, over TLS, with drawn portraits; nothing leaves the machine.
     """
     path = out or default_run("demo")
-    with endings(path), tempfile.TemporaryDirectory(prefix="photo-auditor-demo-") as folder:
+    with (
+        endings(again="Its tenant is gone with it: run the demo again."),
+        tempfile.TemporaryDirectory(prefix="photo-auditor-demo-") as folder,
+    ):
         click.echo(f"A simulated tenant of {users} users starts on this machine …", err=True)
         tenant = make_tenant(users, seed, photos=None, scenarios=None, photo_store="split")
         with running_tenant(tenant, Serving(), Path(folder)) as info:
             settings = load(Path(str(info["config_file"])), environ={})
             with Bars() as bars:
-                run = asyncio.run(audit(settings, path, bars))
+                run = interrupts.run(lambda: audit(settings, path, bars))
                 with closing(run):
                     page = draw(run, None, bars)
         present(run, page)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
+from auditor import interrupts
 from auditor.audit import ResumeRefused
 from auditor.directory import ScopeError
 from auditor.model import DRIFT, Verdict
@@ -27,44 +27,54 @@ from auditor.services.tokens import CredentialError
 from auditor.settings import SettingsError
 
 DEBUG = "PHOTO_AUDITOR_DEBUG"
-NO_DRIFT, DRIFTED, USAGE, FAILED, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+NO_DRIFT, DRIFTED, USAGE, FAILED, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 4, interrupts.EXIT_CODE
 
 
 @contextmanager
-def endings(run: Path | None = None) -> Iterator[None]:
-    """Turn what can be foreseen into a message on stderr and an exit code; `run` is the folder that stays."""
-    if hasattr(signal, "SIGTERM") and threading.current_thread() is threading.main_thread():
-        # A scheduler's way to stop a program is treated as a person's.
-        signal.signal(signal.SIGTERM, _interrupt)
+def endings(run: Path | None = None, *, again: str = "") -> Iterator[None]:
+    """Turn what can be foreseen into a message on stderr and an exit code.
+
+    `run`: the folder that stays, and tells how to go on. `again`: the sentence that tells it where there is none.
+    """
     try:
-        yield
-    except (SettingsError, ScopeError, RunError, ResumeRefused, CredentialError) as error:
-        _end(str(error), USAGE)
-    except BadProxy as error:
-        _end(str(error), USAGE)
-    except BadBundle as error:
-        _end(f"network.ca_bundle cannot be used: {error}.", USAGE)
-    except ServiceError as error:
-        remedy = f" To mend it: {error.remedy}." if error.remedy else ""
-        _end(f"The audit cannot go on: {error.sentence}.{remedy}{_kept(run)}", FAILED)
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        _end(f"Interrupted.{_kept(run)}", INTERRUPTED)
-    except OSError as error:
-        if error.errno in FULL:
-            _end(f"The disk is full, or this account's share of it. Make room.{_kept(run)}", FAILED)
-        where = f" ({error.filename})" if error.filename else ""
-        _end(f"A file cannot be read or written{where}: {error.strerror or type(error).__name__}.{_kept(run)}", FAILED)
-    except Exception as error:
-        if os.environ.get(DEBUG):
+        with interrupts.interruptible(lambda: visible(_interrupted(run, again))):
+            yield
+    except SystemExit:
+        interrupts.last_words()
+        raise
+    except BaseException as error:
+        # Whatever comes of an interrupt on its way up, in whichever library, it is one.
+        if interrupts.asked() or isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
+            _end(_interrupted(run, again), INTERRUPTED)
+        if isinstance(error, Exception) and (known := _foreseen(error, run)):
+            _end(*known)
+        if os.environ.get(DEBUG) or not isinstance(error, Exception):
             raise
         # The text of an unforeseen error may quote anything, a secret too: only its kind is shown.
         _end(f"Something unforeseen happened ({type(error).__name__}); set {DEBUG}=1 to see where.{_kept(run)}", FAILED)
 
 
-def _interrupt(*_: object) -> None:
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        raise KeyboardInterrupt
-    signal.raise_signal(signal.SIGINT)
+def _foreseen(error: Exception, run: Path | None) -> tuple[str, int] | None:
+    """The sentence and the exit code of an error that can be foreseen; None for any other."""
+    match error:
+        case SettingsError() | ScopeError() | RunError() | ResumeRefused() | CredentialError() | BadProxy():
+            return str(error), USAGE
+        case BadBundle():
+            return f"network.ca_bundle cannot be used: {error}.", USAGE
+        case ServiceError():
+            remedy = f" To mend it: {error.remedy}." if error.remedy else ""
+            return f"The audit cannot go on: {error.sentence}.{remedy}{_kept(run)}", FAILED
+        case OSError() if error.errno in FULL:
+            return f"The disk is full, or this account's share of it. Make room.{_kept(run)}", FAILED
+        case OSError():
+            where = f" ({error.filename})" if error.filename else ""
+            told = error.strerror or type(error).__name__
+            return f"A file cannot be read or written{where}: {told}.{_kept(run)}", FAILED
+    return None
+
+
+def _interrupted(run: Path | None, again: str) -> str:
+    return f"Interrupted.{_kept(run)}{again and f' {again}'}"
 
 
 def _kept(run: Path | None) -> str:
@@ -76,12 +86,15 @@ def _kept(run: Path | None) -> str:
         manifest = {}
     if manifest.get("finished"):
         return f" The run is judged and kept; draw its report with: photo-auditor resume {run}"
+    if not manifest.get("shards"):
+        return f" Nobody was listed yet; begin again with: photo-auditor resume {run}"
     done = sum(part.startswith("observations/") for part in manifest.get("parts", {}))
     wanted = manifest.get("shards", 0) * len(manifest.get("configured", ()))
     return f" {done} of {wanted} parts are collected and kept; go on with: photo-auditor resume {run}"
 
 
-def _end(message: str, code: int) -> None:
+def _end(message: str, code: int) -> NoReturn:
+    interrupts.last_words()
     # A message may quote a service or a file: nothing in it may steer the terminal.
     click.echo(visible(f"photo-auditor: {message}").encode("utf-8", "backslashreplace"), err=True)
     sys.exit(code)

@@ -43,7 +43,7 @@ def command(run_paths: tuple[Path, ...], user: str, folder: Path | None, yes: bo
     Exit codes: 0 no trace is left, 1 traces are left (without --yes, or in files that are not ours), 2 usage, no run
     or more than one user of that name.
     """
-    with endings():
+    with endings(again="Run the same command again: an erasure that was begun is finished then."):
         paths = [*run_paths, *(runs_in(folder or RUNS) if folder or not run_paths else ())]
         left = [_in_run(path, user, yes=yes) for path in paths]
         if not paths:

@@ -25,7 +25,7 @@ from auditor.runs.manifest import RunError
 @click.option("--redact", is_flag=True, help="Numbers only: no names, no addresses, no faces.")
 def command(run_path: Path, out: Path | None, templates: Path | None, redact: bool) -> None:
     """Draw a finished run's report again; nobody is asked."""
-    with endings(), closing(_opened(run_path, out)) as run:
+    with endings(again="The run is as it was: draw its report again."), closing(_opened(run_path, out)) as run:
         with Bars() as bars:
             page = draw(run, out, bars, templates=templates, redact=redact)
         present(run, page)

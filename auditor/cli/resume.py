@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import click
 
+from auditor import interrupts
 from auditor.audit import resume
 from auditor.cli.ending import check_fail_on, endings, exit_code
 from auditor.cli.options import CA_BUNDLE_HELP, config_option, find_config
@@ -45,7 +45,7 @@ def command(run_path: Path, config: Path | None, out: Path | None, ca_bundle: Pa
                 settings = _settings(before, config, ca_bundle)
                 check_fail_on(settings.fail_on)
                 fail_on = settings.fail_on
-                run = asyncio.run(resume(settings, run_path, bars))
+                run = interrupts.run(lambda: resume(settings, run_path, bars))
             with closing(run):
                 page = draw(run, out, bars)
         present(run, page)

@@ -95,7 +95,7 @@ def prune_command(folder: Path, pictures_days: int, fingerprints_days: int, keep
     Names, verdicts and numbers stay; reports are drawn again without the pictures. What was dropped is recorded in the
     manifest. To be rid of a whole run, delete its folder.
     """  # fmt: skip
-    with endings():
+    with endings(again="Run the same command again: a pruning that was begun is finished then."):
         keeping = Keeping(pictures_days, fingerprints_days, keep_monthly)
         found, problems = due(runs_in(folder), keeping, datetime.now(UTC))
         for one in found:

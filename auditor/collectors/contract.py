@@ -39,6 +39,10 @@ class WorkloadRefused(Exception):
 class Collector(Protocol):
     """Reads one workload, a shard of users at a time."""
 
+    learned: str
+    """What `prepare` found out by asking about users and what holds for the whole run; empty: nothing. The run keeps
+    it, and gives it to the collector again when it is resumed, so that nobody is asked twice."""
+
     @property
     def workload(self) -> Workload:
         """Which one."""

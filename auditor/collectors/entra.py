@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from auditor.collectors.contract import Keep, Permission, at_once, observed, unknown
 from auditor.collectors.pictures import look
@@ -30,6 +30,7 @@ class Entra:
     graph: Graph
     keep: Keep
     batch: bool = True
+    learned: str = field(default="", init=False)
     batches_at_once: int = 2
     """One at Graph, which runs four of its requests at a time and so all that an app may have under way; the other
     has its pictures decoded meanwhile."""

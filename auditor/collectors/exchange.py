@@ -18,7 +18,8 @@ from auditor.services.retries import one_user
 PROBES = 12
 """Users whose 403 is waited for before EWS is taken to be off: a licence refuses some mailboxes, a switch all."""
 FEWEST_PROBES = 3
-OFF = (
+ON, OFF = "on", "off"
+SWITCHED_OFF = (
     "Exchange Web Services refuse every mailbox (403): they are switched off in this tenant or for this app,"
     " so the mailbox's photo can only be seen as Graph serves it"
 )
@@ -42,7 +43,8 @@ class Exchange:
     )
     tells_apart = "photo, no photo or no mailbox (one answer for both), refused"
     requests_per_user = 1.0
-    _off: bool = field(default=False, init=False)
+    learned: str = field(default="", init=False)
+    """`ON` or `OFF` once mailboxes have told whether EWS are on."""
     _heard: bool = field(default=False, init=False)
     _taken: bool = field(default=False, init=False)
     """Whether the token was ever taken."""
@@ -61,6 +63,9 @@ class Exchange:
 
         Probed, never inferred from a setting: a tenant's switch and what it does have been seen to differ.
         """
+        if self.learned:
+            self._taken = self.learned == ON
+            return
         refused = failed = 0
         for user in itertools.islice((one for one in users if one.exchange_plan and not one.kiosk), PROBES):
             try:
@@ -77,17 +82,23 @@ class Exchange:
                 self._one_more_refusal(answer)
                 continue
             if answer.status != 403:
+                self.learned = ON
                 return
             refused += 1
         # One or two refusals may be those mailboxes' own.
-        self._off = refused >= FEWEST_PROBES
+        self.learned = OFF if refused >= FEWEST_PROBES else ""
 
     async def collect(self, users: Sequence[User]) -> AsyncGenerator[Observation, None]:
         """One observation a user."""
-        if self._off:
+        if self.learned == OFF:
             for user in users:
                 yield observed(
-                    user, self.workload, Status.UNKNOWN, Way.NONE, reason=Reason.NOT_SEPARATELY_READABLE, detail=OFF
+                    user,
+                    self.workload,
+                    Status.UNKNOWN,
+                    Way.NONE,
+                    reason=Reason.NOT_SEPARATELY_READABLE,
+                    detail=SWITCHED_OFF,
                 )
             return
         self._several = min(self._several, max(1, len(users)))

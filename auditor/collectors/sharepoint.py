@@ -46,6 +46,7 @@ class SharePoint:
     )
     tells_apart = "photo, default person with and without a stored picture, no profile, another account's profile"
     requests_per_user = 4.0
+    learned: str = field(default="", init=False)
     _default: dict[str, Fingerprint | None] = field(default_factory=dict, init=False)
     """What each host shows for nobody; None where that could not be learned."""
     _taken: bool = field(default=False, init=False)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from auditor.model import DRIFT, OBSERVATIONS_CSV, Workload
+from auditor.model import DRIFT, OBSERVATIONS_CSV, Status, Verdict, Workload
 from auditor.report.files import replacing
 from auditor.report.shares import Tally
 from auditor.report.text import visible
@@ -22,6 +23,10 @@ OBSERVATIONS = (*OBSERVATIONS_CSV, COMPLETE)
 """The columns of observations.csv and drift.csv."""
 USERS_CSV = ("user_id", "upn", "verdict", *(workload.value for workload in Workload), COMPLETE)
 """The columns of users.csv: the user's verdict (`auditor.report.shares`), then each workload's."""
+
+INCOMPLETE = "run_incomplete"
+"""The `reason` of the rows of drift.csv that are no user's: an incomplete run without drift must not look clean."""
+_WHY_UNKNOWN = "The run's manifest does not say why it is incomplete."
 
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 """A spreadsheet takes a cell that begins so for a formula; some take the full-width forms too."""
@@ -35,9 +40,9 @@ def safe_cell(text: str) -> str:
 
 
 def write_drift(view: RunView, path: Path) -> None:
-    """One row for each user and workload that drifted."""
+    """One row for each user and workload that drifted; before them, of an incomplete run, one for each reason why."""
     rows = view.verdicts[view.verdicts["verdict"].isin([verdict.value for verdict in DRIFT])]
-    _write(path, OBSERVATIONS, _rows(rows.assign(**_complete(view)), OBSERVATIONS))
+    _write(path, OBSERVATIONS, chain(_gaps(view), _rows(rows.assign(**_complete(view)), OBSERVATIONS)))
 
 
 def write_observations(view: RunView, path: Path) -> None:
@@ -55,6 +60,27 @@ def write_users(view: RunView, tally: Tally, path: Path) -> None:
         own = view.verdicts[view.verdicts["workload"] == workload.value]
         table[workload.value] = own.drop_duplicates("user_id").set_index("user_id")["verdict"]
     _write(path, USERS_CSV, _rows(table.assign(**_complete(view)).rename_axis("user_id").reset_index(), USERS_CSV))
+
+
+def _gaps(view: RunView) -> Iterator[tuple[str, ...]]:
+    """A row of `OBSERVATIONS` for each reason why the run is incomplete: of no user, and of a workload if it names one.
+
+    What was not learned is `unknown` and `unchecked`, as it is for a user.
+    """
+    complete = _complete(view)
+    if complete[COMPLETE]:
+        return
+    for sentence in view.manifest.get("incomplete_because") or (_WHY_UNKNOWN,):
+        first = str(sentence).split(" ", 1)[0].rstrip(":")
+        row = {
+            "workload": first if first in set(Workload) else "",
+            "status": Status.UNKNOWN.value,
+            "verdict": Verdict.UNCHECKED.value,
+            "reason": INCOMPLETE,
+            "detail": str(sentence),
+            **complete,
+        }
+        yield tuple(_cell(row.get(name)) for name in OBSERVATIONS)
 
 
 def _complete(view: RunView) -> dict[str, bool]:

@@ -103,6 +103,8 @@ class Budget:
 
 
 USER_FAILURES, USER_SECONDS = 24, 300.0
+"""What asking for one user alone may cost. A batch draws on the run's budget: it is twenty users' together, each user
+is in two (`auditor.collectors.entra`), and each is sent `BATCH_ATTEMPTS` times at most (`auditor.services.graph`)."""
 RUN_FAILURES, RUN_FAILURES_PER_ANSWER = 2000, 2.0
 
 

@@ -166,6 +166,7 @@ class Service:
         error: Callable[[int, str], Response] = plain_error,
         normalise: Callable[[str], str] = str,
         log: RequestLog | None = None,
+        about: Callable[[Request], str] = lambda _: "",
     ) -> None:
         self.name = name
         self.origin = origin
@@ -173,6 +174,7 @@ class Service:
         self._error = error
         self._normalise = normalise
         self._log = log or RequestLog()
+        self._about = about
         self.interference: Interference | None = None
 
     def answer(self, request: Request, *, in_batch: bool = False) -> Response:
@@ -206,6 +208,7 @@ class Service:
             authorized="authorization" in request.headers,
             in_batch=in_batch,
             fault=fault,
+            about=self._about(request),
         )
 
     def _answer(self, request: Request) -> Response:

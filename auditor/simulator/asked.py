@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
 
+from auditor.simulator import ews_soap
 from auditor.simulator.asgi import Request
 from auditor.simulator.lookup import Lookup
 from auditor.simulator.tenant import Account
@@ -20,7 +21,6 @@ NO_FAULTS = frozenset({"authorization_code", "urn:ietf:params:oauth:grant-type:d
 """Grants that are good for one use: an answer that is lost cannot be asked for again."""
 _GRAPH_USER = re.compile(r"(?i)/v1\.0/users/(?P<user>[^/]+)/(?P<what>photos?)(?P<rest>/.*)?")
 _GRAPH_LIST = re.compile(r"(?i)/v1\.0/(?:users|groups|groups/[^/]+/(?:members|transitiveMembers)(?:/[^/$]+)?)")
-_EMAIL = re.compile(rb"<(?:\w+:)?Email(?:\s[^>]*)?>([^<]+)<")
 _CLAIM = re.compile(r"(?i)membership\|([^']+)")
 
 
@@ -109,8 +109,7 @@ class Asking:
 
     def _exchange(self, request: Request, subject: str) -> Asked:
         if request.method == "POST":
-            named = _EMAIL.search(request.body)
-            email = named[1].decode("utf-8", "replace").strip().lower() if named else ""
+            email = ews_soap.address(request.body)
             account = self.lookup.by_address.get(email)
             subject = f"{subject} {email}"
             return Asked("mailbox", subject, self._rank("everyone", account, lambda _: True), soap=True)

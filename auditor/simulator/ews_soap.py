@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
@@ -15,6 +15,7 @@ MESSAGES = "http://schemas.microsoft.com/exchange/services/2006/messages"
 ERRORS = "http://schemas.microsoft.com/exchange/services/2006/errors"
 
 _SIZE_CODE = re.compile(r"HR\d{1,4}[xX]\d{1,4}")
+_EMAIL = re.compile(rb"<(?:\w+:)?Email(?:\s[^>]*)?>([^<]+)<")
 _TOO_OLD = ("Exchange2007", "Exchange2010")
 
 
@@ -34,6 +35,12 @@ class Call:
     size: str
     newer_than_2013: bool
     """Whether the requested schema knows the element ContentType."""
+
+
+def address(body: bytes) -> str:
+    """The address that an envelope asks about, whether or not the rest of it is sound; empty where it names none."""
+    named = _EMAIL.search(body)
+    return unescape(named[1].decode("utf-8", "replace")).strip().lower() if named else ""
 
 
 def read(body: bytes) -> Call:

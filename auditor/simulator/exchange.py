@@ -135,7 +135,14 @@ class Exchange:
 def make_exchange(origin: str, lookup: Lookup, mint: Mint, *, enabled: bool, log: RequestLog) -> Service:
     """The Exchange service."""
     exchange = Exchange(lookup, mint, enabled)
-    return Service("exchange", origin, exchange.routes(), error=_plain, log=log)
+    return Service(
+        "exchange",
+        origin,
+        exchange.routes(),
+        error=_plain,
+        log=log,
+        about=lambda request: ews_soap.address(request.body),
+    )
 
 
 def _rendition(picture: Picture, side: int) -> Rendition:

@@ -39,8 +39,11 @@ class RequestLog:
         authorized: bool,
         in_batch: bool = False,
         fault: str = "",
+        about: str = "",
     ) -> None:
         """Write one request; `in_batch` marks an item of a JSON batch, which has a row beside the batch's own.
+
+        `about` is whom the body asks about, where the address does not tell.
 
         `fault` is the fault that was played, as kind/form; the status is then 0 where no answer was begun.
         """
@@ -56,6 +59,7 @@ class RequestLog:
             "authorization": authorized,
             "in_batch": in_batch,
             "fault": fault,
+            "about": about,
         }
         self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
         # Readers look while the tenant runs.

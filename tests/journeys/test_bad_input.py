@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import subprocess
 import sys
@@ -108,6 +109,10 @@ def test_an_unreachable_workload_leaves_its_copies_unknown_and_the_rest_whole(se
     assert done.code == 4
     assert {row["reason"] for (_, one), row in done.rows.items() if one == "exchange"} == {"unreachable"}
     assert all(row["status"] != "unknown" for (_, one), row in done.rows.items() if one == "entra")
+    # Nothing was found to differ, and who reads nothing but the table of what differs must not take that for good.
+    (told,) = csv.DictReader((done.run / "report" / "drift.csv").read_text(encoding="utf-8").splitlines())
+    assert (told["workload"], told["reason"], told["run_complete"]) == ("exchange", "run_incomplete", "false")
+    assert "unreachable" in told["detail"]
 
 
 def test_a_user_that_does_not_exist_is_named(served: Any, command: Command) -> None:

@@ -59,6 +59,35 @@ def test_every_row_of_every_table_tells_whether_the_run_is_complete(fabricate, t
             assert {row["run_complete"] for row in rows(table)} == {str(complete).lower()}
 
 
+def test_an_incomplete_run_without_drift_is_no_empty_drift_csv(fabricate, tmp_path):
+    because = [
+        "The directory's list may not be whole: =1+1.",
+        "yammer: 3 of 3 copies could not be learned (throttled).",
+    ]
+    view = fabricate(scenarios=("step",), hostile=(), manifest={"complete": False, "incomplete_because": because})
+    first, second = rows(write_report(view, tmp_path).drift)
+    assert (first["workload"], second["workload"]) == ("", "yammer")
+    assert [first["detail"], second["detail"]] == because
+    for row in (first, second):
+        assert (row["user_id"], row["upn"], row["run_complete"]) == ("", "", "false")
+        assert (row["status"], row["verdict"], row["reason"]) == ("unknown", "unchecked", "run_incomplete")
+
+
+def test_only_a_complete_run_without_drift_has_an_empty_drift_csv(fabricate, tmp_path):
+    complete = fabricate(scenarios=("step",), hostile=())
+    assert rows(write_report(complete, tmp_path / "complete").drift) == []
+    silent = fabricate(scenarios=("step",), hostile=(), manifest={"complete": False, "incomplete_because": []})
+    assert [row["reason"] for row in rows(write_report(silent, tmp_path / "silent").drift)] == ["run_incomplete"]
+
+
+def test_drift_follows_the_reasons_why_a_run_is_incomplete(fabricate, tmp_path):
+    view = fabricate(manifest={"complete": False, "incomplete_because": ["exchange: the service refused everyone."]})
+    first, *rest = rows(write_report(view, tmp_path).drift)
+    assert first["workload"] == "exchange"
+    assert rest
+    assert {row["verdict"] for row in rest} <= set(DRIFT)
+
+
 def test_pandas_reads_back_what_was_written(fabricate, tmp_path):
     view = fabricate(hostile=())
     read = pd.read_csv(write_report(view, tmp_path).observations)

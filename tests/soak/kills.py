@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import os
 import random
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 PHASES = ("listing", "collecting", "judging", "reporting")
@@ -62,6 +66,30 @@ def unbroken(served: Any, path: Path) -> Unbroken:
 
 
 def kill_and_resume(served: Any, whole: Unbroken, path: Path, phase: str, rng: random.Random) -> Broken:
+    while not _killed(served, whole, path, phase, rng):
+        shutil.rmtree(path)
+    manifest = _manifest(path) or {}
+    hit = next(one for one in reversed(PHASES) if one == PHASES[0] or _reached(manifest, one))
+    before = had(path, manifest)
+    log = (served.dir / "requests.jsonl").open(encoding="utf-8")
+    log.seek(0, os.SEEK_END)
+    # Killed before there was a manifest, there is nothing to resume, and the same command line begins again.
+    words = ["resume", str(path)] if manifest else _audit(served, path)
+    done = subprocess.run([*_PROGRAM, *words, "--quiet"], capture_output=True, text=True, check=False, env=_env())
+    with log:
+        requests = [json.loads(line) for line in log]
+    broken = Broken(hit, len(before.parts), done.returncode, err=done.stderr)
+    if done.returncode != whole.code:
+        broken.differences.append(f"exit code {done.returncode}: {done.stderr.strip()}")
+        return broken
+    broken.differences += differences(whole.path, path)
+    if manifest.get("shards"):
+        broken.asked_again = asked_again(path, before, requests)
+    return broken
+
+
+def _killed(served: Any, whole: Unbroken, path: Path, phase: str, rng: random.Random) -> bool:
+    """Kill an audit at a random moment of a phase; False where it was over before that moment came."""
     process = _start(served, path)
     if phase != PHASES[0]:
         _wait(process, path, lambda manifest: _reached(manifest, phase))
@@ -70,22 +98,7 @@ def kill_and_resume(served: Any, whole: Unbroken, path: Path, phase: str, rng: r
         time.sleep(0.0005)
     process.kill()
     process.communicate()
-    manifest = _manifest(path) or {}
-    hit = next(one for one in reversed(PHASES) if one == PHASES[0] or _reached(manifest, one))
-    complete = dict(manifest.get("parts", {}))
-    pages = {int(file.stem[5:]) for file in (path / "work" / "yammer").glob("page-*.parquet")}
-    before = len(served.requests())
-    # Killed before there was a manifest, there is nothing to resume, and the same command line begins again.
-    words = ["resume", str(path)] if manifest else _audit(served, path)
-    done = subprocess.run([*_PROGRAM, *words, "--quiet"], capture_output=True, text=True, check=False, env=_env())
-    broken = Broken(hit, len(complete), done.returncode, err=done.stderr)
-    if done.returncode != whole.code:
-        broken.differences.append(f"exit code {done.returncode}: {done.stderr.strip()}")
-        return broken
-    broken.differences += differences(whole.path, path)
-    if manifest.get("shards"):
-        broken.asked_again = _asked_again(path, complete, pages, served.requests()[before:])
-    return broken
+    return process.returncode == -signal.SIGKILL
 
 
 _PROGRAM = (sys.executable, "-m", "auditor")
@@ -125,10 +138,21 @@ def _reached(manifest: dict[str, Any], phase: str) -> bool:
 
 def _wait(process: subprocess.Popen[str], path: Path, until: Callable[[dict[str, Any]], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
+    seen = 0
     while time.monotonic() < deadline and process.poll() is None:
-        if (manifest := _manifest(path)) and until(manifest):
-            return
-        time.sleep(0.0005)
+        # Reading the whole manifest all the time would take the processor from the audit that is watched.
+        if (now := _written(path)) != seen:
+            seen = now
+            if (manifest := _manifest(path)) and until(manifest):
+                return
+        time.sleep(0.001)
+
+
+def _written(path: Path) -> int:
+    try:
+        return (path / "manifest.json").stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 # -- equal, but for run id, times and request counts -------------------------------------------------------------
@@ -152,8 +176,7 @@ def differences(one: Path, other: Path) -> list[str]:
     if set(here["parts"]) != set(there["parts"]):
         found.append(f"parts: {sorted(set(here['parts']) ^ set(there['parts']))}")
     for part in sorted(set(here["parts"]) & set(there["parts"])):
-        tables = [pq.read_table(run / part) for run in (one, other)]
-        a, b = (table.drop_columns(["observed_at"] if "observed_at" in table.column_names else []) for table in tables)
+        a, b = _kept(one / part), _table(other / part)
         if not a.equals(b):
             found.append(f"{part}: {[name for name in a.column_names if a[name] != b[name]]}")
     told = (
@@ -179,6 +202,15 @@ def differences(one: Path, other: Path) -> list[str]:
     return found
 
 
+def _table(part: Path) -> pa.Table:
+    table = pq.read_table(part)
+    return table.drop_columns(["observed_at"] if "observed_at" in table.column_names else [])
+
+
+_kept = functools.cache(_table)
+"""Of the unbroken run, with which many are compared."""
+
+
 def _rows(file: Path) -> list[dict[str, str]]:
     with file.open(encoding="utf-8", newline="") as stream:
         return [{name: cell for name, cell in row.items() if name != "observed_at"} for row in csv.DictReader(stream)]
@@ -187,20 +219,41 @@ def _rows(file: Path) -> list[dict[str, str]]:
 # -- only what was in flight is asked again ----------------------------------------------------------------------
 
 
-def _asked_again(path: Path, complete: dict[str, Any], pages: set[int], requests: list[dict[str, Any]]) -> list[str]:
-    users: dict[int, list[dict[str, Any]]] = {
+@dataclass(frozen=True)
+class Had:
+    """What a run had when it was killed: nobody in it needs to be asked about again."""
+
+    parts: frozenset[str]
+    pages: frozenset[int]
+    """Pages of Viva Engage's list; one that names nobody is the list's end, which is always asked for."""
+    pictures: frozenset[str]
+    """The ids of the pictures on those pages."""
+
+
+def had(path: Path, manifest: dict[str, Any]) -> Had:
+    """What is complete in the folder of a run that was killed."""
+    pages = {
+        int(file.stem[5:]): pq.read_table(file, columns=["picture_id"]).column(0).to_pylist()
+        for file in (path / "work" / "yammer").glob("page-*.parquet")
+    }
+    pictures = frozenset(name for names in pages.values() for name in names if name)
+    return Had(frozenset(manifest.get("parts", {})), frozenset(page for page in pages if pages[page]), pictures)
+
+
+def asked_again(path: Path, before: Had, requests: list[dict[str, Any]]) -> list[str]:
+    """The requests about somebody whose part was complete, or for what was kept, each told in words."""
+    shards: dict[int, list[dict[str, Any]]] = {
         int(file.stem[5:]): pq.read_table(file).to_pylist() for file in sorted((path / "users").glob("*.parquet"))
     }
 
     def missing(workload: str) -> list[dict[str, Any]]:
-        shards = [shard for shard in users if f"observations/{workload}/part-{shard:05d}.parquet" not in complete]
-        return [user for shard in shards for user in users[shard]]
+        waiting = [shard for shard in shards if f"observations/{workload}/part-{shard:05d}.parquet" not in before.parts]
+        return [user for shard in waiting for user in shards[shard]]
 
     entra = {user["user_id"] for user in missing("entra")}
-    sharepoint = {user["upn"].lower() for user in missing("sharepoint")} | {"nobody"}
-    exchange = len(missing("exchange"))
+    exchange = {(user["mail"] or user["upn"]).lower() for user in missing("exchange")} | {NOBODY_AT_EXCHANGE}
+    sharepoint = {user["upn"].lower() for user in missing("sharepoint")}
     again = []
-    mailboxes = 0
     for request in requests:
         where, asked, query = request["origin"], request["path"], unquote(request["query"]).lower().replace("''", "'")
         if where == "graph" and asked == "/v1.0/users":
@@ -208,19 +261,27 @@ def _asked_again(path: Path, complete: dict[str, Any], pages: set[int], requests
         elif where == "graph" and (match := re.match(r"/v1.0/users/([^/]+)/photo", asked)):
             if match[1] not in entra:
                 again.append(f"entra {match[1]}")
-        elif where.startswith("sharepoint") and "GetPropertiesFor" in asked:
-            if not any(name in query for name in sharepoint):
-                again.append(f"sharepoint {query}")
-        elif where == "exchange" and "Exchange.asmx" in asked:
-            mailboxes += 1
+        elif where.startswith("sharepoint") and (match := _ACCOUNT.search(query)):
+            name = match["claim"] or match["name"]
+            if name not in sharepoint and not (sharepoint and name.startswith(NOBODY_AT_SHAREPOINT)):
+                again.append(f"sharepoint {name}")
+        elif where == "exchange":
+            if request["about"] not in exchange:
+                again.append(f"exchange {request['about']}")
         elif where == "yammer" and asked.endswith("/users.json"):
             page = int(re.search(r"page=(\d+)", query)[1])  # type: ignore[index]
-            if page in pages or not missing("yammer"):
+            if page in before.pages or not missing("yammer"):
                 again.append(f"yammer page {page}")
-    # One mailbox more may be asked to find out whether Exchange Web Services answer at all.
-    if mailboxes > exchange + min(1, exchange):
-        again.append(f"exchange: {mailboxes} requests for {exchange} users")
+        elif where == "yammer_cdn" and asked.rpartition("/")[2] in before.pictures:
+            again.append(f"yammer picture {asked}")
     return again
+
+
+NOBODY_AT_EXCHANGE = "nobody@example.invalid"
+"""Asked about to find out whether Exchange Web Services answer at all."""
+NOBODY_AT_SHAREPOINT = "photo-auditor.nobody."
+"""Asked about to learn what is shown for people without a photo."""
+_ACCOUNT = re.compile(r"membership\|(?P<claim>.+)'|(?:^|&)accountname=(?P<name>[^&]+)")
 
 
 def table(broken: list[Broken]) -> str:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.soak.kills import PHASES, SHARD_USERS, Broken, Unbroken, kill_and_resume, table, unbroken
+from tests.soak.kills import (
+    PHASES,
+    SHARD_USERS,
+    Broken,
+    Had,
+    Unbroken,
+    asked_again,
+    kill_and_resume,
+    table,
+    unbroken,
+)
 
 USERS = 64
 FEW = 6
@@ -52,12 +64,29 @@ def test_a_run_that_is_killed_at_a_random_moment_is_finished_by_resume_as_if_it_
     assert [one for one in broken if not one.good] == [], table(broken)
 
 
+def test_a_question_that_was_answered_before_would_be_noticed_in_each_workload(served: Any, whole: Unbroken) -> None:
+    manifest = json.loads((whole.path / "manifest.json").read_text(encoding="utf-8"))
+    again = asked_again(whole.path, Had(frozenset(manifest["parts"]), frozenset(), frozenset()), served.requests())
+    assert {one.split()[0] for one in again} == {"the", "entra", "exchange", "sharepoint", "yammer"}
+    nothing = asked_again(whole.path, Had(frozenset(), frozenset(), frozenset()), served.requests())
+    assert set(nothing) == {"the list of users"}
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 def test_every_one_of_many_kills_is_survived(
-    served: Any, whole: Unbroken, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tenant: Any, served: Any, whole: Unbroken, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    broken = kills(served, whole, tmp_path, MANY, seed=1)
+    # Two at a time, each at a tenant of its own, whose request log speaks of it alone.
+    other = tenant(users=USERS, seed=11, request_log=True, fresh=True)
+    lanes = [(served, whole), (other, unbroken(other, tmp_path / "other"))]
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        shares = [MANY // 2, MANY - MANY // 2]
+        jobs = [
+            pool.submit(kills, *lane, tmp_path / str(number), share, seed=number + 1)
+            for number, (lane, share) in enumerate(zip(lanes, shares, strict=True))
+        ]
+    broken = [one for job in jobs for one in job.result()]
     with capsys.disabled():
         sys.stdout.write(f"\n{table(broken)}\n")
     assert [one for one in broken if not one.good] == []
