@@ -15,8 +15,8 @@ from auditor.services.errors import Throttled
 from auditor.services.pacing import Pace
 from auditor.services.retries import Budget
 
-FLURRY = 3
-"""So many refused together, and none that was sent after the first of them let through, are a rule at work."""
+FLURRY, FLURRY_SHARE = 3, 0.7
+"""So many refused together, and most of what was sent after the first of them, are a rule at work."""
 BEYOND_CONFIRMED = 4
 """How often in a row a wait is heard that no run could wait, before it is believed."""
 
@@ -145,10 +145,10 @@ class Gate:
             if self.strikes > 1:
                 self.pace.refused(now, rule=False)
         elif ticket.number in self._flurry:
-            # A service that refuses now and then lets later ones through; a quota that is used up, none.
+            # A service that refuses now and then lets later ones through; a quota that is used up, hardly any.
             self._refused.add(ticket.number)
-            later = {number for number in self._flurry if number > min(self._refused)}
-            if len(self._refused) >= FLURRY and later <= self._refused:
+            later = sum(number > min(self._refused) for number in self._flurry)
+            if len(self._refused) >= FLURRY and len(self._refused) - 1 >= FLURRY_SHARE * later:
                 self._flurry = frozenset()
                 self.pace.refused(now, rule=True)
         self._open_at = max(self._open_at, now + seconds)
