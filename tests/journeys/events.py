@@ -155,7 +155,7 @@ WORDS = Section(
             "initials, a silhouette, a blank",
             {"kind": "image/png", "file": "initials.png"},
             dict.fromkeys((E, X, S, Y), "placeholder 1"),
-        ),  # fmt: skip
+        ),
         Event(
             "no photo, in the service's usual words: `ImageNotFound`; 404 for a user with an Exchange plan; the default"
             " person and no `PictureURL`; `no_photo.png`",
@@ -283,7 +283,7 @@ WORDS = Section(
 _JUNK = {"status": 200, "kind": JPEG}
 PICTURES = Section(
     "What comes in the place of a picture",
-    "Asked for the bytes of one user's picture; in SharePoint of both, the one that is shown and the one that is stored.",
+    "Asked for the bytes of one user's picture; in SharePoint for both, what is shown and what is stored.",
     (
         answers("twice the same bytes, and no image in them", _JUNK | {"body": "no image"},
                 dict.fromkeys(PHOTO, "unreadable 1")),
@@ -390,6 +390,7 @@ PASSING = Section(
     ),
 )
 
+_NO_PERMISSIONS = {"x-ms-diagnostics": '2000008;reason="The token contains no permissions"'}
 EVERYONE = Section(
     "What everyone meets",
     "Every user meets it in this service, and none in the others.",
@@ -404,7 +405,7 @@ EVERYONE = Section(
             E: cell("unknown permission_missing 4",
                     answer("photo", 403, JSON, file="graph/photo-permission-missing.json")),
             X: cell("unknown permission_missing 4",
-                    answer("mailbox", 401, headers={"x-ms-diagnostics": "2000008;reason=\"The token contains no permissions"})),
+                    answer("mailbox", 401, headers=_NO_PERMISSIONS)),
             S: cell("unknown permission_missing 4",
                     answer("profile", 403, JSON, file="sharepoint/profile-permission-missing.json")),
         }, everyone=4),
