@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint soak fuzz format clean
+.PHONY: demo test coverage lint soak fuzz format clean
 
 demo: $(STAMP)
 	$(BIN)/photo-auditor demo
@@ -12,6 +12,11 @@ demo: $(STAMP)
 test: $(STAMP)-test
 	@sh tests/need-chromium.sh
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak" $(ARGS)
+
+# The same, and which lines and branches it never took. What it measured stays in .coverage.
+coverage: $(STAMP)-test
+	@sh tests/need-chromium.sh
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak" --cov --cov-branch --cov-report=term-missing $(ARGS)
 
 # KILLS=50 kills and resumes fewer audits than the 200 of the ordinary soak.
 soak: $(STAMP)-test

@@ -26,6 +26,7 @@ from auditor.photos.thresholds import ERROR_RATES
 from auditor.runs.files import account
 from auditor.runs.folder import RunFolder, create, open_run
 from auditor.services.graph import Graph
+from auditor.services.http import Timing
 from auditor.settings import Settings
 
 
@@ -33,11 +34,11 @@ class ResumeRefused(Exception):
     """A run cannot go on under these settings; the message names what differs."""
 
 
-async def audit(settings: Settings, path: Path, progress: Progress) -> RunFolder:
+async def audit(settings: Settings, path: Path, progress: Progress, *, timing: Timing | None = None) -> RunFolder:
     """A whole run into the folder `path`; the caller closes it."""
     run = create(path, _manifest(settings))
     try:
-        await _go_on(settings, run, progress)
+        await _go_on(settings, run, progress, timing)
     except BaseException:
         # Nobody was listed yet: there is nothing to go on with.
         (run.close if run.shards else run.discard)()
@@ -60,12 +61,12 @@ async def resume(settings: Settings, path: Path, progress: Progress) -> RunFolde
     return run
 
 
-async def _go_on(settings: Settings, run: RunFolder, progress: Progress) -> None:
+async def _go_on(settings: Settings, run: RunFolder, progress: Progress, timing: Timing | None = None) -> None:
     def keep(sha256: str, form: str, data: bytes) -> None:
         if settings.photos != "none":
             run.keep(sha256, form, data)
 
-    async with Services(settings, keep, progress.tell) as services:
+    async with Services(settings, keep, progress.tell, timing or Timing()) as services:
         if not run.shards:
             await _list(settings, run, services.graph, progress)
         services.expect(int(run.manifest["scope"]["in_scope"]))

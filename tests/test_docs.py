@@ -30,15 +30,19 @@ SOMEBODYS_MACHINE = re.compile(r"(?<![\w.}\]/])/(?:home|root|work|Users)/\w|\b[A
 """An absolute path that is good on one machine only."""
 
 
-@pytest.fixture(scope="module")
-def reference() -> ModuleType:
-    """docs/make_reference.py, which is no package's."""
-    spec = importlib.util.spec_from_file_location("make_reference", CHECKOUT / "docs" / "make_reference.py")
+def script(name: str) -> ModuleType:
+    """A script of docs/, which is no package's."""
+    spec = importlib.util.spec_from_file_location(name, CHECKOUT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def reference() -> ModuleType:
+    return script("make_reference")
 
 
 def commands(command: click.Command = program, path: str = "photo-auditor") -> Iterator[tuple[str, click.Command]]:
@@ -93,6 +97,11 @@ def headings(page: Path) -> set[str]:
 def test_the_reference_is_up_to_date(reference: ModuleType) -> None:
     written = (CHECKOUT / "docs" / "reference.md").read_text(encoding="utf-8")
     assert written == reference.page(), "run: python docs/make_reference.py"
+
+
+def test_the_answers_are_up_to_date() -> None:
+    written = (CHECKOUT / "docs" / "answers.md").read_text(encoding="utf-8")
+    assert written == script("make_answers").page(), "run: python docs/make_answers.py"
 
 
 def test_the_reference_does_not_depend_on_the_terminal(reference: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

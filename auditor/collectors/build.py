@@ -19,7 +19,7 @@ from auditor.model import Workload
 from auditor.services import limits
 from auditor.services.exchange import Ews, ews_is_final
 from auditor.services.graph import Graph
-from auditor.services.http import Api, TokenSource, Web, new_client, new_sync_client
+from auditor.services.http import Api, Timing, TokenSource, Web, new_client, new_sync_client
 from auditor.services.pacing import Limit, Pace
 from auditor.services.retries import for_run
 from auditor.services.sharepoint import USER_NOT_FOUND, People
@@ -36,6 +36,7 @@ class Services:
     settings: Settings
     keep: Keep
     tell: Callable[[str], None]
+    timing: Timing = field(default_factory=Timing)
     graph: Graph = field(init=False)
     collectors: dict[Workload, Collector] = field(init=False, default_factory=dict)
     yammer: Yammer | None = field(init=False, default=None)
@@ -64,8 +65,9 @@ class Services:
             client = new_client(context)
             self._stack.push_async_callback(client.aclose)
             made = Api(
-                at.origin, client, tokens, at.audience, concurrency=concurrency, pace=pace or Pace(), budget=budget
-            )
+                at.origin, client, tokens, at.audience, concurrency=concurrency, pace=pace or Pace(), budget=budget,
+                clock=self.timing.clock, sleep=self.timing.sleep, deadline=self.timing.deadline,
+            )  # fmt: skip
             self._apis.setdefault(workload, []).append(made)
             return made
 

@@ -157,6 +157,9 @@ def meaning(answer: GraphAnswer, *, value: bool = False) -> tuple[Status, str, s
             Status.UNKNOWN, Reason.PERMISSION_MISSING,
             f"Graph refuses the photo ({code}): the app lacks ProfilePhoto.Read.All or User.Read.All",
         )  # fmt: skip
+    if 300 <= answer.status < 400:
+        # Whoever redirects is something else than Graph: it says nothing about a photo.
+        return Status.UNKNOWN, Reason.UNEXPECTED_ANSWER, f"Graph redirected ({answer.status}), which it never does"
     told = code or f"HTTP {answer.status}"
     if "ProfileNotFoundException" in message:
         told = "ProfileNotFound"

@@ -165,6 +165,9 @@ class Exchange:
         elif answer.status == 401:
             reason = "HTTP 401"
             detail = "Exchange refuses the app's token for this mailbox (401), and takes it for others"
+        elif 300 <= answer.status < 400:
+            reason = Reason.UNEXPECTED_ANSWER
+            detail = f"Exchange redirected ({answer.status}), which it never does"
         elif answer.status == 404:
             reason = Reason.UNEXPECTED_ANSWER
             detail = "what answers 404 at exchange.origin has not shown to be Exchange Web Services"

@@ -92,6 +92,16 @@ class Answer:
         return self.headers.get("content-type", "").split(";", 1)[0].strip().lower()
 
 
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How time is told and spent. Arguments, so that a whole audit can be tried without waiting."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Sleep = asyncio.sleep
+    deadline: float = DEADLINE
+    """Seconds for one attempt, body included; by the real clock."""
+
+
 @dataclass(slots=True)
 class Counts:
     """What an `Api` did, for the run's facts."""
@@ -146,6 +156,7 @@ class Api:
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     jitter: Jitter = random.uniform
+    deadline: float = DEADLINE
     pace: Pace = field(default_factory=Pace)
     """Shared by all origins of one service: quotas belong to app and service."""
     budget: Budget = field(default_factory=lambda: for_run(PATIENCE))
@@ -354,7 +365,7 @@ class Api:
         self.counts.requests += 1
         try:
             async with (
-                asyncio.timeout(DEADLINE),
+                asyncio.timeout(self.deadline),
                 self.client.stream(
                     request.method, request.url, content=request.content, headers=sent, follow_redirects=False
                 ) as response,
@@ -367,7 +378,7 @@ class Api:
                 self.counts.bytes += len(body)
                 return Answer(request.url, response.status_code, _plain(response.headers), bytes(body))
         except TimeoutError:
-            raise Unreachable(f"{self.origin} did not answer within {DEADLINE:.0f} seconds") from None
+            raise Unreachable(f"{self.origin} did not answer within {self.deadline:.0f} seconds") from None
         except httpx.DecodingError:
             raise Damaged(f"{self.origin} sent a body that cannot be decompressed") from None
         except httpx.HTTPError as error:

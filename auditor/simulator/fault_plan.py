@@ -21,7 +21,16 @@ A fault is a *form* (`throttled/429_date`) of a *kind* (`throttled`). A plan fil
     origin = "exchange"
     form = "soap/busy_200"
     match = "adele@"               # a regular expression, searched in method, path and query (or mailbox); "" fits all
-    times = 1                      # how many asks of each such request
+    times = 1                      # how many asks of each such request; `times = "ever"` for all of them
+
+    [[always]]                     # an answer of one's own instead of a form
+    origin = "graph"
+    form = "own/answer"
+    match = "/photo$"
+    status = 404                   # 200 unless told otherwise
+    content_type = "application/json"
+    headers = { ETag = "1" }
+    body = "{}"                    # text; or file = "answer.json", read from the plan's folder
 """
 
 from __future__ import annotations
@@ -32,6 +41,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from auditor.simulator.asgi import Response
 
 YEAR = 31_536_000
 
@@ -77,7 +88,9 @@ FORMS: tuple[Form, ...] = (
     *_forms("soap", "fault busy_200 busy_500"),
 )
 KINDS = tuple(dict.fromkeys(form.kind for form in FORMS))
-BY_NAME = {str(form): form for form in FORMS}
+OWN = Form("own", "answer")
+"""Whatever a plan's author writes down, for `always` alone."""
+BY_NAME = {str(form): form for form in (*FORMS, OWN)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +100,10 @@ class Rule:
     origin: str
     form: Form
     match: re.Pattern[str]
-    times: int = 1
+    times: int | None = 1
+    """How many asks; None for all."""
+    answer: Response | None = None
+    """What is answered; only of the form `OWN`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +164,7 @@ def read_plan(text: str, origins: Sequence[str]) -> Plan:
     except tomllib.TOMLDecodeError as error:
         raise PlanError(f"{text} is no TOML: {error}") from None
     try:
-        return _plan(table, origins)
+        return _plan(table, origins, path.parent)
     except PlanError as error:
         raise PlanError(f"{text}: {error}") from None
 
@@ -165,7 +181,7 @@ _NUMBERS: Mapping[str, type] = {
 _SHARE = ("rate", "in_a_row", "only", "without")
 
 
-def _plan(table: dict[str, Any], origins: Sequence[str]) -> Plan:
+def _plan(table: dict[str, Any], origins: Sequence[str], folder: Path) -> Plan:
     _known(table, (*_SHARE, *_NUMBERS, "origins", "always"), "")
     share = _share(table, Share(), "")
     numbers = {name: kind(_number(table[name], kind, name)) for name, kind in _NUMBERS.items() if name in table}
@@ -182,7 +198,7 @@ def _plan(table: dict[str, Any], origins: Sequence[str]) -> Plan:
     rules = table.get("always", [])
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
         raise PlanError("always holds tables: write [[always]]")
-    return Plan(share, shares, tuple(_rule(rule, origins) for rule in rules), **numbers)
+    return Plan(share, shares, tuple(_rule(rule, origins, folder) for rule in rules), **numbers)
 
 
 def _known(table: Mapping[str, Any], names: Sequence[str], prefix: str) -> None:
@@ -223,8 +239,9 @@ def _named_forms(names: object, where: str) -> tuple[Form, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _rule(table: Mapping[str, Any], origins: Sequence[str]) -> Rule:
-    _known(table, ("origin", "form", "match", "times"), "always.")
+def _rule(table: Mapping[str, Any], origins: Sequence[str], folder: Path) -> Rule:
+    own = table.get("form") == str(OWN)
+    _known(table, ("origin", "form", "match", "times", *(_ANSWER if own else ())), "always.")
     if table.get("origin") not in origins:
         raise PlanError(f"always.origin must be one of {', '.join(origins)}")
     form = BY_NAME.get(str(table.get("form")))
@@ -234,4 +251,25 @@ def _rule(table: Mapping[str, Any], origins: Sequence[str]) -> Rule:
         match = re.compile(str(table.get("match", "")))
     except re.error as error:
         raise PlanError(f"always.match is no regular expression: {error}") from None
-    return Rule(str(table["origin"]), form, match, int(_number(table.get("times", 1), int, "always.times")))
+    times = table.get("times", 1)
+    count = None if times == "ever" else int(_number(times, int, 'always.times (or "ever")'))
+    return Rule(str(table["origin"]), form, match, count, _answer(table, folder) if own else None)
+
+
+_ANSWER = ("status", "content_type", "headers", "body", "file")
+
+
+def _answer(table: Mapping[str, Any], folder: Path) -> Response:
+    status = int(_number(table.get("status", 200), int, "always.status"))
+    if not 200 <= status <= 599:
+        raise PlanError("always.status must be between 200 and 599")
+    headers = table.get("headers", {})
+    if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
+        raise PlanError('always.headers is a table of texts: write headers = { Location = "…" }')
+    body = str(table.get("body", "")).encode()
+    if "file" in table:
+        try:
+            body = (folder / str(table["file"])).read_bytes()
+        except OSError:
+            raise PlanError(f"always.file: {table['file']} cannot be read") from None
+    return Response(status, body, str(table.get("content_type", "")), tuple(headers.items()))

@@ -32,9 +32,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from auditor.simulator.asgi import Request
+from auditor.simulator.asgi import Request, Response
 from auditor.simulator.asked import Asked, Asking
-from auditor.simulator.fault_plan import BY_NAME, Form, Plan, Share
+from auditor.simulator.fault_plan import BY_NAME, OWN, Form, Plan, Rule, Share
 
 FAULTS_FILE = "faults.csv"
 COLUMNS = ("origin", "kind", "form", "asked", "subject", "nth", "in_batch")
@@ -57,6 +57,8 @@ class Hit:
     digest: int
     """Decides what the form leaves open."""
     in_batch: bool = False
+    answer: Response | None = None
+    """What is answered, where the plan writes it down."""
 
 
 @dataclass(slots=True)
@@ -104,7 +106,8 @@ class Faults:
         count.asks += 1
         share = self.plan.at(origin)
         digest = self._digest(origin, asked.subject, count.asks)
-        form = self._ruled(origin, asked, count.asks)
+        rule = self._ruled(origin, asked, count.asks, in_batch=in_batch)
+        form = rule.form if rule is not None else None
         if form is None:
             start = self._endless_from(origin, asked)
             if start is not None:
@@ -117,7 +120,7 @@ class Faults:
         count.in_a_row += 1
         if form.name == "endless" and origin == "yammer":
             self._endless.setdefault((origin, asked.listing), asked.position)
-        return Hit(form, asked, count.asks, digest, in_batch)
+        return Hit(form, asked, count.asks, digest, in_batch, rule.answer if rule is not None else None)
 
     def record(self, origin: str, hit: Hit, form: Form) -> None:
         """Write down what was really played."""
@@ -146,10 +149,11 @@ class Faults:
 
     # Drawing
 
-    def _ruled(self, origin: str, asked: Asked, nth: int) -> Form | None:
+    def _ruled(self, origin: str, asked: Asked, nth: int, *, in_batch: bool) -> Rule | None:
         for rule in self.plan.always:
-            if rule.origin == origin and nth <= rule.times and rule.match.search(asked.subject):
-                return rule.form
+            right = rule.origin == origin and (rule.times is None or nth <= rule.times)
+            if right and _playable(rule.form, in_batch=in_batch) and rule.match.search(asked.subject):
+                return rule
         return None
 
     def _placed(
@@ -237,12 +241,19 @@ class Faults:
         return int.from_bytes(hashlib.sha256(text).digest()[:8], "big")
 
 
+def _playable(form: Form, *, in_batch: bool) -> bool:
+    """Whether a form can be an item of a batch, or an answer outside of one, as the case is."""
+    if in_batch:
+        return form.kind == "batch" or form == OWN or str(form) == "denied/403"
+    return form.kind != "batch"
+
+
 def _applies(form: Form, origin: str, asked: Asked, *, in_batch: bool) -> bool:
     """Whether a form makes sense for a question."""
     if form.rare and not asked.entry:
         return False
     if in_batch:
-        return form.kind == "batch" or str(form) == "denied/403"
+        return _playable(form, in_batch=True)
     only: dict[str, Callable[[], bool]] = {
         "batch": lambda: False,
         "pages": lambda: asked.what == "list" and (origin != "yammer" or form.name != "expired_token"),

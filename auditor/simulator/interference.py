@@ -64,7 +64,8 @@ class Playing:
             service.record(request, refused.status, in_batch=True)
             return [refused]
         assert self.faults is not None
-        response = step_answer(hit.form, self.faults.plan, service.name, request) or service.unrecorded(request)
+        told = hit.answer or step_answer(hit.form, self.faults.plan, service.name, request)
+        response = told or service.unrecorded(request)
         self.faults.record(service.name, hit, hit.form)
         status = 0 if hit.form.name == "missing" else response.status
         service.record(request, status, in_batch=True, fault=str(hit.form))
@@ -91,8 +92,8 @@ class Playing:
         """The form as it can be played, and the answer that it spoils, not recorded yet."""
         assert self.faults is not None
         form, plan = hit.form, self.faults.plan
-        if str(form) in _NO_ANSWER:
-            return form, None
+        if str(form) in _NO_ANSWER or hit.answer is not None:
+            return form, hit.answer
         whole = whole_answer(form, plan, service.name, request, hit.digest)
         if whole is not None:
             return form, whole

@@ -112,6 +112,7 @@ JSON = {"Content-Type": "application/json"}
         ((403, JSON, wire("graph/odata-disabled.json")), "unknown", "ErrorAccessDenied"),
         ((429, JSON, wire("graph/throttled.json")), "unknown", "throttled"),
         ((502, {}, b""), "unknown", "server_error"),
+        ((302, {"Location": "https://a.example/"}, b""), "unknown", "unexpected_answer"),
         ((200, {"Content-Type": "text/html"}, b"<html>sign in</html>"), "unknown", "unexpected_answer"),
     ],
 )
@@ -327,6 +328,7 @@ XML = {"Content-Type": "text/xml; charset=utf-8"}
             "NoError",
         ),
         ("soap", (403, {}, b""), "unknown", "ews_refused"),
+        ("soap", (302, {"Location": "https://a.example/"}, b""), "unknown", "unexpected_answer"),
         ("soap", (200, XML, b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"), "unknown", "unexpected_answer"),
         ("soap", (200, {"Content-Type": "text/html"}, b"<html>"), "unknown", "unexpected_answer"),
     ],

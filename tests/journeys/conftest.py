@@ -55,9 +55,8 @@ class Command:
         words = [str(argument) for argument in arguments]
         if words[0] == "audit":
             words += ["--run", str(path)]
-        kept = {
-            name: os.environ[name] for name in ("PATH", "PYTHONPATH", "SYSTEMROOT", "TEMP", "TMP") if name in os.environ
-        }
+        names = ("PATH", "PYTHONPATH", "SYSTEMROOT", "TEMP", "TMP", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
+        kept = {name: os.environ[name] for name in names if name in os.environ}
         done = subprocess.run(
             [sys.executable, "-m", "auditor", *words],
             env={**kept, "HOME": str(home), "USERPROFILE": str(home), "NO_COLOR": "1", **(env or {})},

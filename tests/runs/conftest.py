@@ -112,9 +112,10 @@ def program(tmp_path: Path) -> Callable[..., Ended]:
     """`photo-auditor` as its users run it."""
 
     def run(*words: object, **options: Any) -> Ended:
+        kept = {name: os.environ[name] for name in ("PATH", "COVERAGE_PROCESS_CONFIG") if name in os.environ}
         done = subprocess.run(
             [sys.executable, "-m", "auditor", *map(str, words)], cwd=tmp_path, capture_output=True, check=False,
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "NO_COLOR": "1"}, **options,
+            env={**kept, "HOME": str(tmp_path), "NO_COLOR": "1"}, **options,
         )  # fmt: skip
         out, err = done.stdout.decode(), done.stderr.decode()
         assert "Traceback" not in err, err

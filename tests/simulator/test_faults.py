@@ -583,6 +583,49 @@ def test_what_was_played_stands_in_both_records_without_tokens(asked: Any) -> No
     assert "eyJ" not in text
 
 
+def test_an_answer_of_ones_own_is_given_as_often_as_the_plan_says_alone_and_in_a_batch(
+    tenant: Any, tmp_path: Path
+) -> None:
+    first, second = (
+        one.id for one in make_tenant(20, 5, photos=None, scenarios=["plain"], photo_store="split").accounts[:2]
+    )
+    (tmp_path / "answer.json").write_text('{"error": {"code": "Own"}}', encoding="utf-8")
+    plan = tmp_path / "plan.toml"
+    plan.write_text(
+        f"""
+        [[always]]
+        origin = "graph"
+        form = "own/answer"
+        match = "{first}/photo$"
+        times = "ever"
+        status = 404
+        content_type = "application/json"
+        headers = {{ ETag = "7" }}
+        file = "answer.json"
+        [[always]]
+        origin = "graph"
+        form = "server_error/502"
+        match = "{second}/photo$"
+        """,
+        encoding="utf-8",
+    )
+    running = tenant(users=20, seed=5, scenarios="plain", faults=plan, fresh=True)
+    with httpx.Client(verify=trusting(running.info), timeout=10) as client:
+        headers = {"Authorization": f"Bearer {app_token(client, running.info, GRAPH_AUDIENCE)}"}
+        base = f"{running.info['graph']}/v1.0"
+        for _ in range(3):
+            answer = client.get(f"{base}/users/{first}/photo", headers=headers)
+            assert (answer.status_code, answer.headers["etag"]) == (404, "7")
+            assert answer.json() == {"error": {"code": "Own"}}
+        steps = [
+            {"id": str(at), "method": "GET", "url": f"/users/{one}/photo"} for at, one in enumerate([first, second])
+        ]
+        batch = client.post(f"{base}/$batch", headers=headers, json={"requests": steps}).json()["responses"]
+        # What is no item of a batch is for questions that are asked alone.
+        assert {one["id"]: one["status"] for one in batch} == {"0": 404, "1": 200}
+    assert {form_of(row) for row in faults_of(running)} == {"own/answer"}
+
+
 def test_without_a_plan_there_is_no_record_of_faults(tenant: Any) -> None:
     assert not (tenant(users=20, seed=5).dir / "faults.csv").exists()
 
@@ -598,6 +641,12 @@ def test_without_a_plan_there_is_no_record_of_faults(tenant: Any) -> None:
         ("[origins.graph]\nstall_s = 1", "stall_s"),
         ("[[always]]\norigin = 'graph'\nform = 'slow'", "slow"),
         ("[[always]]\norigin = 'graph'\nform = 'slow/stall'\nmatch = '('", "match"),
+        ("[[always]]\norigin = 'graph'\nform = 'slow/stall'\nstatus = 404", "status"),
+        ("[[always]]\norigin = 'graph'\nform = 'slow/stall'\ntimes = 'never'", "times"),
+        ("[[always]]\norigin = 'graph'\nform = 'own/answer'\nstatus = 99", "status"),
+        ("[[always]]\norigin = 'graph'\nform = 'own/answer'\nheaders = { Age = 1 }", "headers"),
+        ("[[always]]\norigin = 'graph'\nform = 'own/answer'\nfile = 'not-there'", "not-there"),
+        ("only = ['own/answer']", "own/answer"),
         ("largest_page = 0", "largest_page"),
         ("rate = ", "TOML"),
     ],
