@@ -292,8 +292,12 @@ def initials(rng: Random, fonts: Fonts, side: int) -> Image.Image:
         text = text[0] + text[1].lower()
     height = rng.uniform(0.2, 0.66) * room * (1.15 if count == 1 else 1)
     x, y = 0.5 + rng.gauss(0, 0.012), 0.5 + rng.gauss(0, 0.02)
-    if rng.random() < 0.06:
+    aside = rng.random()
+    if aside < 0.06:
         x, y = 0.5 + rng.uniform(-0.07, 0.07), 0.5 + rng.uniform(-0.1, 0.1)
+    elif aside < 0.12:  # in a corner, or at an edge
+        height *= 0.75
+        x, y = (0.5 + rng.choice((-1, 0, 1)) * rng.uniform(0.1, 0.28) * room for _ in range(2))
     write(sheet, rng, text, font, height, ink, x, y, rng.choice((0.0, 0.0, 0.0, rng.uniform(0, 0.15))))
     return done(sheet, rng)
 
@@ -559,9 +563,26 @@ def person(sheet: Sheet, rng: Random, where: Image.Image, colour: Colour, room: 
         )
         sheet.fill(mask, colour)
         sheet.fill(ImageChops.multiply(mask, split), between(colour, against(rng, colour, 30), rng.uniform(0.2, 0.9)))
+    elif style > 0.92:
+        _shine(sheet, rng, mask, colour, (middle, across, down))
     else:
         sheet.fill(mask, painted(rng, sheet.pixels, colour, 0.12))
     return middle, across, down
+
+
+def _shine(sheet: Sheet, rng: Random, mask: Image.Image, colour: Colour, head: tuple[float, float, float]) -> None:
+    """Fill a figure as if it were a polished thing: shaded, with a light on its head."""
+    other = between(colour, rng.choice(((255, 255, 255), (0, 0, 0))), rng.uniform(0.25, 0.65))
+    paint = shaded(rng, sheet.pixels, colour, other)
+    if rng.random() < 0.5:
+        soft = mask.filter(ImageFilter.GaussianBlur(rng.uniform(0.005, 0.03) * sheet.pixels))
+        sheet.fill(soft.point(lambda level: level // 3), (0, 0, 0))
+    sheet.fill(mask, paint)
+    light, pen = sheet.mask()
+    middle, across, down = head
+    pen.ellipse(_box(sheet, middle - down * rng.uniform(0.2, 0.4), across * 0.7, down * 0.5), fill=rng.randint(40, 160))
+    light = light.filter(ImageFilter.GaussianBlur(rng.uniform(0.005, 0.05) * sheet.pixels))
+    sheet.fill(ImageChops.multiply(light, mask), (255, 255, 255))
 
 
 def _box(sheet: Sheet, middle: float, across: float, down: float) -> tuple[float, float, float, float]:
@@ -579,8 +600,91 @@ def silhouette(rng: Random, _fonts: Fonts, side: int) -> Image.Image:
         ink = between(ground, ink, rng.uniform(0.25, 0.8))
         if abs(luma(ink) - luma(ground)) < 12:
             ink = against(rng, ground, 30)
-    person(sheet, rng, mask, ink, min(1.0, _room(mask, sheet)))
+    room = min(1.0, _room(mask, sheet))
+    kind = rng.random()
+    if kind < 0.16:  # nearer than usual, or beside the middle
+        whole = Sheet(side, ground, sheet.pixels // side)
+        person(whole, rng, Image.new("L", whole.image.size, 255), ink, 1.0)
+        part, shift = rng.uniform(0.7, 0.98), rng.uniform(-0.17, 0.17)
+        left = min(max(0.5 + shift - part / 2, 0.0), 1.0 - part)
+        top = rng.uniform(0.3, 0.9) * (1.0 - part)
+        box = tuple(share * whole.pixels for share in (left, top, left + part, top + part))
+        near_by = whole.image.resize(whole.image.size, Image.Resampling.BICUBIC, box=(box[0], box[1], box[2], box[3]))
+        sheet.fill(mask, near_by)
+    elif kind < 0.22:
+        _group(sheet, rng, mask, ground, ink, room)
+    elif kind < 0.36:
+        _dressed(sheet, rng, mask, ground, ink, room)
+    else:
+        person(sheet, rng, mask, ink, room)
     return done(sheet, rng)
+
+
+def _dressed(sheet: Sheet, rng: Random, where: Image.Image, ground: Colour, ink: Colour, room: float) -> None:
+    """A person with hair, a cap, a bun, a collar or a tie in another tone."""
+    before, state = sheet.image.copy(), rng.getstate()
+    middle, across, down = person(sheet, rng, where, ink, room)
+    tone = rng.choice((between(ground, ink, rng.uniform(0.3, 0.8)), against(rng, ink, 25), ink, ground))
+    long, wide, low = rng.random() < 0.4, across * rng.uniform(1.1, 1.6), middle + down * rng.uniform(0.4, 1.7)
+    bun, cap, tie = rng.random() < 0.3, rng.random() < 0.5, rng.random() < 0.4
+    inside, pen = sheet.mask()
+    later = rng.getstate()
+    if long:  # behind the head, so the person is drawn once more
+        sheet.image = before
+        pen.rounded_rectangle(
+            (*sheet.at([(0.5 - wide, middle - down * 1.15)])[0], *sheet.at([(0.5 + wide, low)])[0]),
+            wide * 0.8 * sheet.pixels,
+            fill=255,
+        )
+        sheet.fill(ImageChops.multiply(inside, where), tone)
+        rng.setstate(state)
+        person(sheet, rng, where, ink, room)
+        rng.setstate(later)
+    inside, pen = sheet.mask()
+    if bun:
+        pen.ellipse(_box(sheet, middle - down * 1.15, across * 0.35, across * 0.35), fill=255)
+    if cap:
+        over = across * rng.uniform(1.0, 1.12)
+        turn = rng.uniform(-25, 25)
+        pen.pieslice(_box(sheet, middle - down * 0.08, over, down * 1.05), 180 + turn, 360 + turn, fill=255)
+    if tie:
+        chin, thin = middle + down * 1.25, across * rng.uniform(0.12, 0.25)
+        pen.polygon(
+            sheet.at(
+                [
+                    (0.5 - thin, chin),
+                    (0.5 + thin, chin),
+                    (0.5 + thin * 0.5, chin + thin),
+                    (0.5 + thin, 0.95),
+                    (0.5, 1.0),
+                    (0.5 - thin, 0.95),
+                    (0.5 - thin * 0.5, chin + thin),
+                ]
+            ),
+            fill=255,
+        )
+    sheet.fill(ImageChops.multiply(inside, where), tone)
+
+
+def _group(sheet: Sheet, rng: Random, where: Image.Image, ground: Colour, ink: Colour, room: float) -> None:
+    """One person before one or two smaller ones."""
+    tone = between(ground, ink, rng.uniform(0.3, 0.9))
+    sides = rng.choice(((-1,), (1,), (-1, 1), (-1, 1)))
+    across = rng.uniform(0.08, 0.12) * room
+    away, foot = rng.uniform(0.17, 0.28) * room, 0.5 + rng.uniform(0.2, 0.4) * room
+    figures = [(x * away, across * rng.uniform(0.75, 0.95), tone) for x in sides]
+    figures.append((0.0 if len(sides) > 1 else -sides[0] * away * 0.4, across * rng.uniform(1.05, 1.3), ink))
+    for shift, head, colour in figures:
+        inside, pen = sheet.mask()
+        down = head * rng.uniform(1.0, 1.3)
+        middle = 0.5 - rng.uniform(0.08, 0.14) * room
+        top = middle + down + rng.uniform(0.0, 0.03) * room
+        pen.polygon(
+            sheet.at([(x + shift, y) for x, y in body(rng, head, top, foot, head * rng.uniform(1.5, 2.1))]), fill=255
+        )
+        box = _box(sheet, middle, head, down)
+        pen.ellipse((box[0] + shift * sheet.pixels, box[1], box[2] + shift * sheet.pixels, box[3]), fill=255)
+        sheet.fill(ImageChops.multiply(inside, where), colour)
 
 
 def _grey(rng: Random) -> Colour:
@@ -846,6 +950,16 @@ def pattern(rng: Random, _fonts: Fonts, side: int) -> Image.Image:
     if rng.random() < 0.3:
         rng.choice(SHAPES)(sheet, rng, 0.5, 0.5, rng.uniform(0.08, 0.25), any_colour(rng))
     return done(sheet, rng)
+
+
+def mesh(rng: Random, _fonts: Fonts, side: int) -> Image.Image:
+    """Colours that run into each other."""
+    cells = rng.choice((2, 3, 3, 4, 5))
+    small = Image.new("RGB", (cells, cells))
+    base = any_colour(rng)
+    small.putdata([any_colour(rng) if rng.random() < 0.35 else near(rng, base, 0.6) for _ in range(cells * cells)])
+    image = small.resize((side, side), rng.choice((Image.Resampling.BICUBIC, Image.Resampling.BILINEAR)))
+    return image.filter(ImageFilter.GaussianBlur(rng.uniform(0, 0.06) * side))
 
 
 def cartoon(rng: Random, _fonts: Fonts, side: int) -> Image.Image:
@@ -1120,8 +1234,9 @@ MAKERS: dict[str, tuple[tuple[Callable[[Random, Fonts, int], Image.Image], float
     "silhouette": ((silhouette, 1.0),),
     "blank": ((blank, 1.0),),
     "photo": (
-        (words, 0.14),
-        (mark, 0.22),
+        (words, 0.13),
+        (mesh, 0.03),
+        (mark, 0.2),
         (pattern, 0.08),
         (cartoon, 0.14),
         (painted_person, 0.22),
