@@ -33,8 +33,12 @@ MAX_WEBP_PIXELS = MAX_PIXELS // 2
 """The same for WebP, which is decoded into two canvases and copied out of them: 34 bytes of it can fill 64 million
 pixels, at sixteen bytes each."""
 
-MAX_RUN_LENGTH = 4_000_000
+MAX_RUN_LENGTH = 1_000_000
 """Pixels that a run-length encoded BMP may have: Pillow decodes it in Python, at worst a pixel at a time."""
+
+RUN_BYTES = 3
+"""Bytes a pixel that such a file may have: one that is no larger than unpacked needs two at most, and jumps that go
+nowhere would otherwise keep Python busy for megabytes."""
 
 TIFF_COMPRESSIONS = frozenset(
     {
@@ -127,7 +131,7 @@ def _decode(data: bytes) -> Decoded:
     width, height = image.size
     if width < 1 or height < 1:
         raise UnreadablePicture("The picture has no pixels.")
-    _check_limits(image)
+    _check_limits(image, len(data))
     # Pillow calls a JPEG with a second picture for stereo or depth, as phones write it, MPO.
     name = "JPEG" if image.format in {"JPEG", "MPO"} else str(image.format)
     if name == "JPEG":
@@ -161,20 +165,24 @@ def _open(data: bytes) -> Image.Image:
         return Image.open(io.BytesIO(data), formats=FORMATS)
 
 
-def _check_limits(image: Image.Image) -> None:
-    """By what the header says, before a sample is decoded."""
+def _check_limits(image: Image.Image, length: int) -> None:
+    """By what the header says and how many bytes follow it, before a sample is decoded."""
     limit = MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS
     compression = image.info.get("compression")
     if image.format == "BMP" and compression in _BMP_RUNS:
         limit = MAX_RUN_LENGTH
     if image.width * image.height > limit:
         raise PictureTooLarge(f"The picture has {image.width} × {image.height} pixels; at most {limit:,} are read.")
+    if limit == MAX_RUN_LENGTH and length > _BMP_HEAD + RUN_BYTES * image.width * image.height:
+        raise PictureTooLarge("The picture has more run-length data than its pixels can need.")
     if image.format == "TIFF" and compression not in TIFF_COMPRESSIONS:
         raise UnreadablePicture(f"The picture is compressed in a way that is not read ({compression}).")
 
 
 _BMP_RUNS = frozenset({1, 2})
 """BI_RLE8 and BI_RLE4."""
+_BMP_HEAD = 2048
+"""Bytes before a BMP's samples: at most 138 of headers and 256 colours of four."""
 
 
 def _load(image: Image.Image) -> None:

@@ -257,8 +257,16 @@ CASES: dict[str, Case] = {
     ),
     "BMP: runs over 64 million pixels": (TOO_LARGE, lambda: bmp_runs(LARGE, LARGE, b"\xff\0" * 31 * LARGE + b"\0\1")),
     "BMP: a jump in a line of 64 million pixels": (TOO_LARGE, lambda: bmp_runs(64_000_000, 1, b"\0\2\xff\xff\0\1")),
-    "BMP: four million jumps that go nowhere": (UNREADABLE, lambda: bmp_runs(2000, 2000, b"\0\2\0\0" * 4_000_000)),
-    "BMP: an end of line in one of 4 million pixels": (FINGERPRINT, lambda: bmp_runs(4_000_000, 1, b"\1\0\0\0\0\1")),
+    "BMP: four million jumps that go nowhere": (TOO_LARGE, lambda: bmp_runs(1000, 1000, b"\0\2\0\0" * 4_000_000)),
+    "BMP: as many jumps that go nowhere as are read": (
+        UNREADABLE,
+        lambda: bmp_runs(1000, 1000, b"\0\2\0\0" * 750_000),
+    ),
+    "BMP: as many runs of one pixel as are read": (
+        FINGERPRINT,
+        lambda: bmp_runs(1000, 1000, (b"\1\0" * 1000 + b"\0\0") * 1000),
+    ),
+    "BMP: an end of line in one of a million pixels": (FINGERPRINT, lambda: bmp_runs(1_000_000, 1, b"\1\0\0\0\0\1")),
     "BMP: 64 million pixels and no data": (UNREADABLE, lambda: even("BMP", (LARGE, LARGE))[:54]),
     "TIFF: 64 million pixels, deflated": (FINGERPRINT, lambda: tiff((LARGE, LARGE), 8, zeros(LARGE * LARGE))),
     "TIFF: 64 million pixels, packed": (
