@@ -31,6 +31,8 @@ from auditor.runs.view import RunView
 LOCK = ".lock"
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Error numbers of a disk without room, of a used-up quota and of a limit on the size of files."""
+PARTS = ("users", "observations", "verdicts")
+"""The folders of parts."""
 PICTURES = "photos.sha256"
 """The kept pictures of a finished run, one a line as `sha256sum` writes them."""
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "TIFF": "tif"}
@@ -346,6 +348,8 @@ def open_run(path: Path, *, exclusive: bool = True) -> RunFolder:
         # Read again: whoever held the lock before may have gone on with it.
         run = RunFolder(path, read_manifest(path), lock)
         sweep(path)
+        if not run.finished:
+            _sweep_unnamed(run)
     except BaseException:
         lock.release()
         raise
@@ -364,6 +368,17 @@ def sweep(path: Path) -> None:
     """Delete what an interrupted process left half written."""
     for file in path.rglob(f"{TEMPORARY}*"):
         file.unlink(missing_ok=True)
+
+
+def _sweep_unnamed(run: RunFolder) -> None:
+    """Delete parts that a killed process wrote and did not come to name: they are made again, and nobody would erase
+    a person from them.
+    """
+    named = {run.path / part for part in run.manifest.get("parts", {})}
+    for folder in PARTS:
+        for file in (run.path / folder).rglob("*.parquet"):
+            if file not in named:
+                file.unlink(missing_ok=True)
 
 
 def _lock(path: Path) -> FileLock:

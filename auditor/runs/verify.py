@@ -8,10 +8,10 @@ from typing import Any
 
 from auditor.runs.exports import recorded
 from auditor.runs.files import TEMPORARY, digest_of
-from auditor.runs.folder import PICTURES, RunFolder, interrupted, open_run
+from auditor.runs.folder import PARTS, PICTURES, RunFolder, interrupted, open_run
 from auditor.runs.manifest import MANIFEST, SEAL, RunError
 
-OURS = ("users", "observations", "verdicts", "photos")
+OURS = (*PARTS, "photos")
 """The folders of a run in which nothing may lie that the run does not know."""
 
 
