@@ -18,7 +18,7 @@ from typing import Any
 
 from auditor import __version__
 from auditor.collection import Progress, collect, recount, remember_directory
-from auditor.collectors.build import Services
+from auditor.collectors.build import Services, permissions
 from auditor.directory import ScopeError, list_users
 from auditor.judgement import judge_run
 from auditor.photos import RECIPE
@@ -136,6 +136,9 @@ def _manifest(settings: Settings) -> dict[str, Any]:
         "reference": str(settings.reference),
         "configured": [str(workload) for workload in settings.workloads],
         "workloads_off": {str(workload): why for workload, why in settings.off.items()},
+        "permissions": [
+            {"workload": str(workload)} | asdict(permission) for workload, permission in permissions(settings.workloads)
+        ],
         "photos": settings.photos,
         "settings_file": str(settings.file or ""),
         "settings": [asdict(setting) for setting in settings.found],

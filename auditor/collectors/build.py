@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Self
@@ -10,7 +10,7 @@ from typing import Self
 import httpx
 from platformdirs import user_cache_path
 
-from auditor.collectors.contract import Collector, Keep
+from auditor.collectors.contract import Collector, Keep, Permission
 from auditor.collectors.entra import Entra
 from auditor.collectors.exchange import Exchange
 from auditor.collectors.sharepoint import SharePoint
@@ -27,6 +27,23 @@ from auditor.services.tls import tls_context
 from auditor.services.tokens import FixedToken, app_tokens, delegated_tokens
 from auditor.services.yammer import Engage
 from auditor.settings import Origin, Settings
+
+
+_COLLECTORS: dict[Workload, type[Entra | Exchange | SharePoint | Yammer]] = {
+    Workload.ENTRA: Entra,
+    Workload.EXCHANGE: Exchange,
+    Workload.SHAREPOINT: SharePoint,
+    Workload.YAMMER: Yammer,
+}
+
+
+def permissions(workloads: Iterable[Workload]) -> list[tuple[Workload, Permission]]:
+    """What reading these workloads takes. The list of users is read from Graph in any case."""
+    return [
+        (workload, permission)
+        for workload in dict.fromkeys((Workload.ENTRA, *workloads))
+        for permission in _COLLECTORS[workload].permissions
+    ]
 
 
 @dataclass

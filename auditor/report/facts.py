@@ -35,6 +35,17 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Permission:
+    """What the run had to be allowed to do, and what else whoever holds its token may do with it."""
+
+    workload: str
+    resource: str
+    name: str
+    kind: str
+    opens: str
+
+
+@dataclass(frozen=True)
 class ErrorRate:
     """How often a decision about pictures was wrong where it was measured."""
 
@@ -98,6 +109,7 @@ class Facts:
     workloads: tuple[WorkloadFacts, ...]
     off: tuple[tuple[str, str], ...]
     scope: Scope
+    permissions: tuple[Permission, ...]
     settings: tuple[Setting, ...]
     photos: str
     tenant_facts: tuple[TenantFact, ...]
@@ -151,6 +163,10 @@ def read(manifest: Mapping[str, Any]) -> Facts:
             include=tuple(_text(item) for item in _sequence(scope.get("include"))),
             only=_text(scope.get("only")),
             changes=tuple(_changes(scope)),
+        ),
+        permissions=tuple(
+            Permission(*(_text(item.get(name)) for name in ("workload", "resource", "name", "kind", "opens")))
+            for item in map(_mapping, _sequence(manifest.get("permissions")))
         ),
         settings=tuple(
             Setting(_text(item.get("name")), _text(item.get("value")), _text(item.get("origin")))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import json
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from auditor.collectors.build import permissions
 from auditor.diagnosis.rules import RULES
+from auditor.model import Workload
 from tests.journeys.conftest import Command
 
 USERS = 240
@@ -194,3 +197,12 @@ def test_fail_on_decides_what_exit_code_one_means(whole: Any, command: Command) 
     wrong = command("audit", "--config", whole.config, *user, "--fail-on", "everything")
     assert wrong.code == 2
     assert "--fail-on" in wrong.err
+
+
+def test_the_page_names_every_permission_that_was_used_and_what_else_it_opens(by_default: Any) -> None:
+    page = html.unescape((by_default.run / "report" / "report.html").read_text(encoding="utf-8"))
+    used = permissions(Workload)
+    assert len(used) >= 6
+    for _, permission in used:
+        assert permission.name in page
+        assert permission.opens in page
