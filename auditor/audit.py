@@ -73,7 +73,7 @@ async def _go_on(settings: Settings, run: RunFolder, progress: Progress, timing:
         seconds = await collect(run, services, progress)
         await recount(run, services.graph, progress)
         run.update(requests=_add(run.manifest.get("requests", {}), services.requests()), seconds=seconds)
-    judge_run(run, settings, progress)
+    judge_run(run, settings.require, progress)
 
 
 async def _list(settings: Settings, run: RunFolder, graph: Graph, progress: Progress) -> None:

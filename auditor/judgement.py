@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -28,17 +28,40 @@ from auditor.model import (
     Verdict,
     Workload,
 )
+from auditor.photos import RECIPE
 from auditor.repetition import Tile, repeated_tiles, settled
 from auditor.runs import frames
 from auditor.runs.folder import RunFolder, observations_part, users_part, verdicts_part
-from auditor.settings import Settings
 
 LEARNED = frozenset({Status.PHOTO, Status.PLACEHOLDER, Status.ABSENT, Status.UNREADABLE})
 """Statuses that say something about a photo."""
 
 
-def judge_run(run: RunFolder, settings: Settings, progress: Progress) -> None:
-    """Judge every shard, then finish the run: verdicts, tallies, what is incomplete, which pictures stay."""
+def mend(run: RunFolder, progress: Progress) -> None:
+    """Judge a finished run again where verdicts are damaged and all that they were made from is whole.
+
+    Where it is not, nothing is touched: whoever reads the verdicts says what is wrong with them.
+    """
+    problems = {verdicts_part(shard): run.problem_of(verdicts_part(shard)) for shard in range(run.shards)}
+    if not any(problems.values()) or run.manifest.get("recipe") != RECIPE:
+        return
+    if run.manifest.get("underway") or run.manifest.get("fingerprints_dropped"):
+        return
+    sources = [part for part in run.manifest["parts"] if not part.startswith("verdicts/")]
+    if any(run.problem_of(part) for part in sources):
+        return
+    for part, problem in problems.items():
+        if problem:
+            progress.tell(f"The part {run.path / part} {problem}. Its users are judged again from what was collected.")
+    judge_run(run, tuple(Workload(name) for name in run.manifest.get("require", ())), progress)
+
+
+def judge_run(run: RunFolder, require: Sequence[Workload], progress: Progress) -> None:
+    """Judge every shard, then finish the run: verdicts, tallies, what is incomplete, which pictures stay.
+
+    `require`: workloads of which everything must have been learned. A run that was finished before stays so, with the
+    pictures that it keeps.
+    """
     workloads = [Workload(name) for name in run.manifest["configured"]]
     tiles = repeated_tiles(run, workloads)
     owners = _owners(run, Workload(run.manifest["reference"]), tiles)
@@ -66,22 +89,27 @@ def judge_run(run: RunFolder, settings: Settings, progress: Progress) -> None:
         drifting = set(verdicts.loc[verdicts["verdict"].isin(DRIFT), "user_id"])
         wanted.update(verdicts.loc[verdicts["user_id"].isin(drifting), "sha256"])
         progress.advance("judging", len(users))
-    if settings.photos == "drift":
+    if run.manifest["photos"] == "drift" and not run.finished:
         run.drop_pictures(frozenset(wanted - {""}))
     facts = _tenant_facts(reasons, counts, run.manifest.get("refusals", {}))
     refusals = run.manifest.get("refusals", {})
-    incomplete = [_told(sentence, refusals) for sentence in _incomplete(reasons, counts, learned, settings.require)]
+    incomplete = [_told(sentence, refusals) for sentence in _incomplete(reasons, counts, learned, require)]
     if problem := run.manifest["scope"].get("problem"):
         incomplete.insert(0, f"The directory's list may not be whole: {problem}. To mend it: audit again.")
-    run.finish(
-        finished=datetime.now(UTC).replace(microsecond=0).isoformat(),
-        complete=not incomplete,
-        incomplete_because=incomplete,
-        tallies=_nested(tally),
-        unknown_reasons=_nested(reasons),
-        tenant_facts=facts,
-        workloads=_workloads(run, workloads),
-    )
+    outcome = {
+        "complete": not incomplete,
+        "incomplete_because": incomplete,
+        "tallies": _nested(tally),
+        "unknown_reasons": _nested(reasons),
+        "tenant_facts": facts,
+        "workloads": _workloads(run, workloads),
+        "require": [str(workload) for workload in require],
+    }
+    now = datetime.now(UTC).replace(microsecond=0).isoformat()
+    if run.finished:
+        run.update(**outcome, judged_again=now)
+    else:
+        run.finish(**outcome, finished=now)
     progress.done("judging")
 
 

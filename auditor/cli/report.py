@@ -10,6 +10,7 @@ import click
 from auditor.cli.ending import endings
 from auditor.cli.outcome import draw, present
 from auditor.cli.progress import Bars
+from auditor.judgement import mend
 from auditor.runs.folder import ReadOnlyRun, RunFolder, open_run
 from auditor.runs.manifest import RunError
 
@@ -27,6 +28,8 @@ def command(run_path: Path, out: Path | None, templates: Path | None, redact: bo
     """Draw a finished run's report again; nobody is asked."""
     with endings(again="The run is as it was: draw its report again."), closing(_opened(run_path, out)) as run:
         with Bars() as bars:
+            if run.lock is not None:
+                mend(run, bars)
             page = draw(run, out, bars, templates=templates, redact=redact)
         present(run, page)
         if run.lock is None:

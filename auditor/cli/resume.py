@@ -15,6 +15,7 @@ from auditor.cli.ending import check_fail_on, endings, exit_code
 from auditor.cli.options import CA_BUNDLE_HELP, config_option, find_config
 from auditor.cli.outcome import draw, present
 from auditor.cli.progress import Bars
+from auditor.judgement import mend
 from auditor.runs.folder import RunFolder, open_run
 from auditor.settings import Settings, load
 
@@ -47,6 +48,7 @@ def command(run_path: Path, config: Path | None, out: Path | None, ca_bundle: Pa
                 fail_on = settings.fail_on
                 run = interrupts.run(lambda: resume(settings, run_path, bars))
             with closing(run):
+                mend(run, bars)
                 page = draw(run, out, bars)
         present(run, page)
         sys.exit(exit_code(run, fail_on))

@@ -16,7 +16,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -308,7 +308,7 @@ class Audits:
     ) -> int:  # fmt: skip
         kept = [workload for workload in settings.workloads if workload in workloads]
         manifest = {
-            **{key: run.manifest[key] for key in ("run_id", "reference", "recipe")},
+            **{key: run.manifest[key] for key in ("run_id", "reference", "recipe", "photos")},
             "parts": {},
             "configured": [str(workload) for workload in kept],
             "scope": {"in_scope": len(users), "problem": run.manifest["scope"].get("problem", "") if problem else ""},
@@ -320,7 +320,7 @@ class Audits:
             for name in (users_part(0), *(observations_part(workload, 0) for workload in kept)):
                 table = run.read_part(name)
                 part.write_part(name, table.filter(pc.is_in(table["user_id"], pa.array(ids))))
-            judge_run(part, replace(settings, require=require), Quiet())
+            judge_run(part, require, Quiet())
             return exit_code(part, ())
 
 

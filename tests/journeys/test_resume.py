@@ -123,16 +123,58 @@ def test_a_run_is_not_resumed_under_another_question(served: Any, tenant: Any, c
     assert "tenant" in done.err
 
 
-def test_a_damaged_part_is_noticed(uninterrupted: Any, command: Command) -> None:
+@pytest.mark.parametrize("words", [("report",), ("resume",)])
+@pytest.mark.parametrize("how", ["flipped", "gone"])
+def test_a_finished_run_with_damaged_verdicts_is_judged_again_from_what_was_collected(
+    served: Any, uninterrupted: Any, command: Command, words: tuple[str], how: str
+) -> None:
+    path = command.folder / "damaged"
+    shutil.copytree(uninterrupted.run, path)
+    hurt = [path / "verdicts" / f"part-0000{number}.parquet" for number in (0, 1)]
+    for part in hurt:
+        damage(part, how)
+    asked = len(served.requests())
+    done = command(*words, path)
+    assert done.code == (uninterrupted.code if words == ("resume",) else 0), done.err
+    for part in hurt:
+        assert f"The part {part} " in done.err
+    assert done.err.count("judged again from what was collected") == 2
+    for name in ("observations.csv", "drift.csv", "users.csv"):
+        assert (path / "report" / name).read_bytes() == (uninterrupted.run / "report" / name).read_bytes()
+    assert command("verify", path).code == 0
+    before, now = (json.loads((run / "manifest.json").read_text()) for run in (uninterrupted.run, path))
+    assert now.pop("judged_again")
+    for manifest in (before, now):
+        for name in ("manifest_sha256", "reports", "parts"):
+            manifest.pop(name)
+    assert now == before
+    assert len(served.requests()) == asked
+
+
+@pytest.mark.parametrize("besides", ["users/part-00001.parquet", "observations/sharepoint/part-00001.parquet"])
+def test_damaged_verdicts_are_refused_where_what_they_were_made_from_is_damaged_too_and_nothing_is_touched(
+    uninterrupted: Any, command: Command, besides: str
+) -> None:
     path = command.folder / "damaged"
     shutil.copytree(uninterrupted.run, path)
     part = path / "verdicts" / "part-00000.parquet"
+    damage(part, "flipped")
+    damage(path / besides, "flipped")
+    before = {file: file.read_bytes() for file in path.rglob("*.parquet")}
+    for words in (("report",), ("resume",)):
+        done = command(*words, path)
+        assert done.code == 2
+        assert f"{part} was changed or damaged" in done.err
+    assert {file: file.read_bytes() for file in path.rglob("*.parquet")} == before
+
+
+def damage(part: Path, how: str) -> None:
+    if how == "gone":
+        part.unlink()
+        return
     data = bytearray(part.read_bytes())
     data[len(data) // 2] ^= 1
     part.write_bytes(bytes(data))
-    done = command("report", path)
-    assert done.code == 2
-    assert "damaged" in done.err
 
 
 def test_two_processes_never_write_to_one_run(served: Any, command: Command) -> None:
