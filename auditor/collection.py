@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote, unquote
 
 import pyarrow as pa
 
@@ -220,7 +221,7 @@ def _remember(run: RunFolder, workload: Workload, refusal: WorkloadRefused | Non
 
 _FOUND_COLUMNS = (
     Column("id", "string", "Engage id"),
-    Column("addresses", "string", "addresses, space-separated"),
+    Column("addresses", "string", "addresses, URL-quoted and space-separated"),
     Column("status", "string", "status"),
     Column("reason", "string", "reason"),
     Column("detail", "string", "detail"),
@@ -332,7 +333,7 @@ def _engage_parts(run: RunFolder, folder: Path, waiting: Sequence[int], problem:
     for page, file in enumerate(pages):
         for row, addresses in enumerate(frames.read_table(file, ["addresses"]).column(0).to_pylist()):
             for address in addresses.split():
-                by_address.setdefault(address, []).append((page, row))
+                by_address.setdefault(unquote(address), []).append((page, row))
     for shard in waiting:
         users = run.users(shard)
         wanted = {user.id: _places(user, by_address) for user in users}
@@ -380,7 +381,8 @@ def _not_listed(user: User, problem: ServiceError) -> Observation:
 def _found_row(found: Found) -> dict[str, Any]:
     return {
         "id": found.id,
-        "addresses": " ".join(address for address in found.addresses if " " not in address),
+        # Escaped: an address with a space in it would be read back as two, and one of them be somebody else's.
+        "addresses": " ".join(quote(address, safe="@") for address in found.addresses),
         "status": str(found.status),
         "reason": str(found.reason),
         "detail": found.detail,
@@ -392,7 +394,7 @@ def _found_row(found: Found) -> dict[str, Any]:
 
 def _found_of(row: dict[str, Any]) -> Found:
     return Found(
-        row["id"], tuple(row["addresses"].split()), Status(row["status"]), frames.fingerprint_of(row),
+        row["id"], tuple(map(unquote, row["addresses"].split())), Status(row["status"]), frames.fingerprint_of(row),
         row["reason"], row["detail"], row["picture_id"], row["looks"],
         "" if row["recipe"] else row["sha256"],
     )  # fmt: skip

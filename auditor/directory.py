@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 from auditor.model import User
 from auditor.services.errors import ServiceError
 from auditor.services.graph import PAGE, Collected, Graph, GraphError
+from auditor.services.text import LONGEST, identity, told, writable
 from auditor.settings import Scope
 
 T = TypeVar("T")
@@ -108,14 +109,14 @@ async def list_users(graph: Graph, scope: Scope) -> Listed:
         lists = [await graph.every(f"/users?{_query(SELECT)}", _account)]
     found: dict[str, User | None] = {}
     for one in lists:
-        for identity, user in one.entries:
-            found.setdefault(identity, user)
+        for own, account in one.entries:
+            found.setdefault(own, account)
     users: list[User] = []
     excluded: Counter[str] = Counter()
-    for identity, user in found.items():
+    for own, user in found.items():
         if user is None:
             excluded[NAMELESS] += 1
-        elif identity in unwanted:
+        elif own in unwanted:
             excluded["excluded groups"] += 1
         elif reason := await _excluded(graph, user, scope.include):
             excluded[reason] += 1
@@ -183,13 +184,12 @@ def tolerance(count: int) -> float:
 
 def _account(entry: Mapping[str, Any]) -> tuple[str, User | None] | None:
     """An entry's id, and the user that it is where it has a UPN too; None where it is nobody."""
-    identity = _id(entry)
-    return (identity, parse(entry)) if identity else None
+    own = _id(entry)
+    return (own, parse(entry)) if own else None
 
 
 def _id(entry: Mapping[str, Any]) -> str | None:
-    identity = entry.get("id")
-    return identity if isinstance(identity, str) and identity else None
+    return identity(entry.get("id"))
 
 
 def _query(select: str, **more: str) -> str:
@@ -198,34 +198,41 @@ def _query(select: str, **more: str) -> str:
 
 def parse(entry: Mapping[str, Any]) -> User | None:
     """One element of `/users`; None where it is no user with an id and a UPN."""
-    identity, upn = entry.get("id"), entry.get("userPrincipalName")
-    if not isinstance(identity, str) or not isinstance(upn, str) or not identity or not upn:
+    own, upn = _id(entry), entry.get("userPrincipalName")
+    if own is None or not isinstance(upn, str) or not 0 < len(upn) <= LONGEST:
         return None
     plans = [
         str(plan.get("servicePlanId", "")).lower()
-        for plan in entry.get("assignedPlans") or ()
+        for plan in _list(entry.get("assignedPlans"))
         if isinstance(plan, dict)
         and str(plan.get("service", "")).lower() == EXCHANGE
         and str(plan.get("capabilityStatus", "")).lower() in LIVE
         and str(plan.get("servicePlanId", "")).lower() in MAILBOX_PLANS
     ]
-    proxies = [str(one).partition(":") for one in entry.get("proxyAddresses") or ()]
+    proxies = [told(one).partition(":") for one in _list(entry.get("proxyAddresses"))]
     return User(
-        id=identity,
-        upn=upn,
-        mail=str(entry.get("mail") or ""),
-        display_name=str(entry.get("displayName") or ""),
-        user_type=str(entry.get("userType") or "Member"),
+        id=own,
+        upn=writable(upn),
+        mail=told(entry.get("mail")),
+        display_name=told(entry.get("displayName")),
+        user_type=told(entry.get("userType")) or "Member",
         enabled=entry.get("accountEnabled") is not False,
         licensed=bool(entry.get("assignedLicenses")),
-        department=str(entry.get("department") or ""),
+        department=told(entry.get("department")),
         synced=entry.get("onPremisesSyncEnabled") is True,
         exchange_plan=bool(plans),
         kiosk=bool(plans) and set(plans) == {KIOSK_PLAN},
         addresses=tuple(
-            dict.fromkeys(address.lower() for kind, _, address in proxies if kind.lower() == "smtp" and address)
+            # One with a space in it would be read back as two, and one of them be somebody else's.
+            dict.fromkeys(
+                address.lower() for kind, _, address in proxies if kind.lower() == "smtp" and len(address.split()) == 1
+            )
         ),
     )
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 async def _excluded(graph: Graph, user: User, include: Sequence[str]) -> str:
@@ -288,11 +295,16 @@ async def _group(graph: Graph, name: str) -> str:
     if len(found) != 1:
         many = "there is no group" if not found else f"{len(found)} groups are"
         raise ScopeError(f"{many} called '{name}'. Name the group by its object id.")
-    return quote(str(found[0]["id"]), safe="")
+    group = identity(found[0].get("id"))
+    if group is None:
+        raise ScopeError(f"Graph names no usable object id for the group '{name}'. Name the group by its object id.")
+    return quote(group, safe="")
 
 
 async def _named(graph: Graph, name: str) -> User | None:
     """The user of this name; None where Graph says that there is none."""
+    if identity(name) is None:
+        return None
     answer = await graph.get(f"/users/{quote(name, safe='@')}?{urlencode({'$select': SELECT}, safe='$,')}")
     if answer.status == 200:
         user = parse(answer.json())

@@ -27,7 +27,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -87,6 +87,7 @@ TOGETHER = (
 """Places where every user has a link of its own, so that one audit plays every trick: a user, a trick."""
 ONE_BY_ONE = ("@odata.nextLink", "token_endpoint", "Location of the configuration")
 _SECRETS = re.compile(rb"(?i)authorization:|bearer |client_assertion|client_secret|eyJ[\w-]{20}")
+_SIGNED = re.compile(rb"[?&\"](?:_oat_|P4|client_secret|client_assertion|access_token)\"?[=:] ?\"?([\w.~%+/=-]{12,})")
 _COMMAND = [sys.executable, "-m", "auditor"]
 
 
@@ -140,8 +141,6 @@ def trap(context: ssl.SSLContext | None) -> Iterator[Trap]:
 
 # -- the relay ---------------------------------------------------------------------------------------------------
 
-Change = Callable[["Relay", str, httpx.Response, bytes], tuple[int, dict[str, str], bytes] | None]
-
 
 @dataclass
 class Relay:
@@ -161,8 +160,20 @@ class Relay:
     strangers: list[str] = field(default_factory=list)
     """Tokens that came to an origin which is not their audience."""
     audiences: dict[str, set[str]] = field(default_factory=dict)
+    """Which origins received tokens, by the audience of the token."""
+    asked: list[tuple[str, str, bytes]] = field(default_factory=list)
+    """The name of the origin, the path and the body of every request."""
+    tokens: set[str] = field(default_factory=set)
+    """Every token that came."""
+    signed: set[str] = field(default_factory=set)
+    """What lets its holder do something in every link and body that was handed out or sent: signatures, assertions."""
     pictures: dict[str, str] = field(default_factory=dict)
     """User id by the last part of a mugshot's path."""
+
+    def note(self, *texts: bytes) -> None:
+        """Remembers what in these texts may never be written down."""
+        for text in texts:
+            self.signed |= {found.decode() for found in _SIGNED.findall(text)}
 
     def link(self, place: str, user: str, name: str) -> str:
         """The hostile link for this user, remembered."""
@@ -179,11 +190,16 @@ class Relay:
             (u["id"] for u in self.users if wanted in {u["id"], u["upn"].lower(), (u["mail"] or "").lower()}), ""
         )
 
+    def forwarded(self, name: str, path: str, asked: bytes) -> tuple[str, bytes]:
+        """What is asked of the true origin instead: the same."""
+        return path, asked
+
     def judge(self, name: str, headers: Mapping[str, str]) -> None:
         """Notes a token that has come to an origin which is not its audience."""
         token = headers.get("authorization", "").removeprefix("Bearer ")
         if not token:
             return
+        self.tokens.add(token)
         with contextlib.suppress(ValueError, IndexError, binascii.Error):
             audience = str(json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))["aud"])
             self.audiences.setdefault(audience, set()).add(name)
@@ -321,10 +337,13 @@ def relayed(relay: Relay, authority: trustme.CA, tenant_bundle: Path) -> Iterato
                 headers = {key.lower(): value for key, value in self.headers.items()}
                 asked = self.rfile.read(int(headers.get("content-length", 0)))
                 relay.judge(name, headers)
+                relay.asked.append((name, self.path, asked))
                 for key in ("host", "content-length", "connection", "accept-encoding"):
                     headers.pop(key, None)
-                got = client.request(self.command, relay.true[name] + self.path, headers=headers, content=asked)
+                path, sent = relay.forwarded(name, self.path, asked)
+                got = client.request(self.command, relay.true[name] + path, headers=headers, content=sent)
                 status, told, body = relay.answer(name, self.path, asked, got)
+                relay.note(asked, body, told.get("Location", "").encode("latin-1", "replace"))
                 self.send_response(status)
                 for key, value in {**told, "Content-Length": str(len(body))}.items():
                     self.send_header(key, value)
@@ -380,11 +399,20 @@ class Hostile:
     folder: Path
     relay: Relay
     traps: tuple[Trap, ...]
+    info: Mapping[str, str]
+    """What the tenant says of itself (tenant.json)."""
     config: Path
     direct_config: Path
     count: int = 0
 
-    def audit(self, hostile: tuple[str, ...], *, sign_in: bool = False) -> tuple[int, Path, str, int, int]:
+    def audit(
+        self,
+        hostile: tuple[str, ...],
+        *,
+        sign_in: bool = False,
+        env: Mapping[str, str] | None = None,
+        command: Sequence[str] = _COMMAND,
+    ) -> tuple[int, Path, str, int, int]:
         """Exit code, run, what was printed, secrets caught, connections caught."""
         self.count += 1
         self.relay.hostile = hostile
@@ -399,10 +427,11 @@ class Hostile:
             name: os.environ[name] for name in ("PATH", "PYTHONPATH", "SYSTEMROOT", "TEMP", "TMP") if name in os.environ
         }
         done = subprocess.run(
-            [*_COMMAND, "audit", "--config", str(self.config if sign_in else self.direct_config), "--run", str(run)],
+            [*command, "audit", "--config", str(self.config if sign_in else self.direct_config), "--run", str(run)],
             env={
                 **kept, "HOME": str(home), "USERPROFILE": str(home), "NO_COLOR": "1",
                 "PHOTO_AUDITOR_NETWORK_PACE": "none", "HTTPS_PROXY": proxy, "HTTP_PROXY": proxy, "ALL_PROXY": proxy,
+                **(env or {}),
             },
             capture_output=True, text=True, encoding="utf-8", check=False, timeout=280,
         )  # fmt: skip
@@ -412,11 +441,13 @@ class Hostile:
 
 
 @contextlib.contextmanager
-def hostile_tenant(folder: Path, users: int = 120, seed: int = 4) -> Iterator[Hostile]:
-    """A simulated tenant behind a relay, with the traps set."""
+def hostile_tenant(
+    folder: Path, users: int = 120, seed: int = 4, *, words: Sequence[str] = (), relay_of: type[Relay] = Relay
+) -> Iterator[Hostile]:
+    """A simulated tenant (`words`: more options of `simulate`) behind a relay, with the traps set."""
     out = folder / "tenant"
-    words = [*_COMMAND, "simulate", "--users", str(users), "--seed", str(seed), "--out", str(out)]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    command = [*_COMMAND, "simulate", "--users", str(users), "--seed", str(seed), "--out", str(out), *words]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         info = json.loads(process.stdout.readline() or "{}")
@@ -431,7 +462,7 @@ def hostile_tenant(folder: Path, users: int = 120, seed: int = 4) -> Iterator[Ho
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("127.0.0.1", "localhost", "evil.example").configure_cert(context)
         with trap(context) as tls, trap(None) as plain, trap(None) as proxy:
-            relay = Relay(true, everyone, {"tls": tls.port, "plain": plain.port})
+            relay = relay_of(true, everyone, {"tls": tls.port, "plain": plain.port})
             with relayed(relay, authority, Path(info["ca_bundle"])):
                 bundle = out / "both.pem"
                 bundle.write_bytes(Path(info["ca_bundle"]).read_bytes() + authority.cert_pem.bytes())
@@ -444,7 +475,7 @@ def hostile_tenant(folder: Path, users: int = 120, seed: int = 4) -> Iterator[Ho
                 config.write_text(
                     text.replace(f'"{true["identity"]}"', f'"{relay.seen["identity"]}"'), encoding="utf-8"
                 )
-                yield Hostile(folder, relay, (tls, plain, proxy), config, direct)
+                yield Hostile(folder, relay, (tls, plain, proxy), info, config, direct)
     finally:
         process.send_signal(signal.SIGTERM if os.name == "nt" else signal.SIGINT)
         process.communicate(timeout=60)

@@ -10,8 +10,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from auditor.directory import census, list_users, tolerance
+from auditor.directory import SELECT, ScopeError, census, list_users, parse, tolerance
 from auditor.services.errors import ServiceError
 from auditor.services.graph import Graph, GraphError, Unfinished
 from auditor.services.http import Api, new_client
@@ -73,8 +75,8 @@ def ask(bundle: Path, server: Server, work: Callable[[Graph], Awaitable[Any]]) -
     return asyncio.run(inside())
 
 
-def listed(bundle: Path, server: Server) -> Any:
-    return ask(bundle, server, lambda graph: list_users(graph, Scope()))
+def listed(bundle: Path, server: Server, scope: Scope = Scope()) -> Any:  # noqa: B008  it is frozen
+    return ask(bundle, server, lambda graph: list_users(graph, scope))
 
 
 @pytest.mark.parametrize(
@@ -200,3 +202,47 @@ def test_a_difference_within_the_tolerance_is_eventual_consistency(start: Any, c
 
 def test_the_tolerance_is_five_or_half_a_percent() -> None:
     assert [tolerance(count) for count in (0, 1000, 2000, 100_000)] == [5, 5, 10, 500]
+
+
+ANYTHING: Any = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(SELECT.split(","), ANYTHING)), st.booleans())
+def test_an_entry_of_any_shape_is_a_user_that_can_be_written_and_asked_for_or_nobody(entry: Any, named: bool) -> None:
+    user = parse(entry | {"id": "1", "userPrincipalName": "a@b"} if named else entry)
+    assert user is not None or not named
+    if user is not None:
+        assert user.id not in {"", ".", ".."}
+        for text in (user.id, user.upn, user.mail, user.display_name, user.department, *user.addresses):
+            assert len(text.encode()) < 10_000
+
+
+@pytest.mark.parametrize("identity", ["\ud800", ".", "..", "x" * 1000, 7, None])
+def test_who_has_no_id_that_can_be_asked_for_is_counted_and_never_asked_for(
+    start: Any, ca_bundle: Path, identity: object
+) -> None:
+    server = start()
+    directory(server, [entry(1), entry(2) | {"id": identity, "accountEnabled": False, "assignedLicenses": []}])
+    found = listed(ca_bundle, server, Scope(include=("shared",)))
+    assert [user.id for user in found.users] == ["id-1"]
+    assert found.excluded == {"without id or user principal name": 1}
+    assert not [path for path, _ in server.seen if "mailboxSettings" in path]
+
+
+def test_an_address_with_a_space_in_it_is_never_taken_for_two() -> None:
+    user = parse(entry(1) | {"proxyAddresses": ["SMTP:a@contoso.com", "smtp:x ceo@contoso.com", "smtp:y\tb@c.d", 5]})
+    assert user is not None
+    assert user.addresses == ("a@contoso.com",)
+
+
+@pytest.mark.parametrize("name", ["..", ".", "\udcff@contoso.com", "x" * 1000])
+def test_a_name_that_no_path_can_hold_is_nobodys(start: Any, ca_bundle: Path, name: str) -> None:
+    server = start()
+    directory(server, [entry(1)])
+    with pytest.raises(ScopeError, match="There is no user"):
+        listed(ca_bundle, server, Scope(users=(name,)))
+    assert server.seen == []

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,9 +49,11 @@ def endings(run: Path | None = None, *, again: str = "") -> Iterator[None]:
             _end(_interrupted(run, again), INTERRUPTED)
         if isinstance(error, Exception) and (known := _foreseen(error, run)):
             _end(*known)
-        if os.environ.get(DEBUG) or not isinstance(error, Exception):
+        if not isinstance(error, Exception):
             raise
-        # The text of an unforeseen error may quote anything, a secret too: only its kind is shown.
+        # The text of an unforeseen error may quote anything, a secret too: only its kind and its place are shown.
+        if os.environ.get(DEBUG):
+            click.echo("\n".join(visible(line) for line in place_of(error).splitlines()), err=True)
         _end(f"Something unforeseen happened ({type(error).__name__}); set {DEBUG}=1 to see where.{_kept(run)}", FAILED)
 
 
@@ -75,6 +78,13 @@ def _foreseen(error: Exception, run: Path | None) -> tuple[str, int] | None:
 
 def _interrupted(run: Path | None, again: str) -> str:
     return f"Interrupted.{_kept(run)}{again and f' {again}'}"
+
+
+def place_of(error: BaseException) -> str:
+    """The traceback of an error and of those behind it, without what any of them says."""
+    behind = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    before = f"{place_of(behind)}\nand then\n" if behind is not None else ""
+    return f"{before}{''.join(traceback.format_tb(error.__traceback__))}{type(error).__name__}"
 
 
 def _kept(run: Path | None) -> str:

@@ -28,7 +28,6 @@ from auditor.services.tokens import FixedToken, app_tokens, delegated_tokens
 from auditor.services.yammer import Engage
 from auditor.settings import Origin, Settings
 
-
 _COLLECTORS: dict[Workload, type[Entra | Exchange | SharePoint | Yammer]] = {
     Workload.ENTRA: Entra,
     Workload.EXCHANGE: Exchange,

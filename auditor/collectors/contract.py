@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from auditor.model import Fingerprint, Observation, Picture, Reason, Status, User, Way, Workload
 from auditor.services.errors import Passing, ServiceError
+from auditor.services.text import told
 
 T = TypeVar("T")
 Keep = Callable[[str, str, bytes], None]
@@ -117,10 +118,13 @@ def observed(
     digest: str = "",
     signals: Mapping[str, str] | None = None,
 ) -> Observation:
-    """An observation made now; empty signals are dropped, so that a signal's presence says something."""
-    kept = {name: value for name, value in (signals or {}).items() if value}
+    """An observation made now; empty signals are dropped, so that a signal's presence says something.
+
+    What a service said is cut to what a person reads.
+    """
+    kept = {name: told(value) for name, value in (signals or {}).items() if value}
     return Observation(
-        user.id, workload, status, way, now(), reason, detail, picture, judged, fingerprint, digest, kept
+        user.id, workload, status, way, now(), told(reason), told(detail), picture, judged, fingerprint, digest, kept
     )  # fmt: skip
 
 

@@ -156,7 +156,7 @@ class Yammer:
 
 def addresses_of(user: User) -> tuple[str, ...]:
     """By what a user is looked for, in this order: mail, UPN, the other SMTP addresses; lower case."""
-    return tuple(dict.fromkeys(one.lower() for one in (user.mail, user.upn, *user.addresses) if one))
+    return tuple(dict.fromkeys(one.strip().lower() for one in (user.mail, user.upn, *user.addresses) if one))
 
 
 def join(user: User, candidates: Sequence[Found], way: Way) -> Observation:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -227,7 +228,7 @@ def _with_pictures(run: RunFolder, user_id: str, words: list[str]) -> Person:
     for file in _checkpoints(run):
         for row in frames.read_table(file, ["addresses", "sha256"]).to_pylist():
             if "sha256" in row:  # the directory's list holds no pictures
-                (own if wanted & set(row["addresses"].split()) else others).add(row["sha256"])
+                (own if wanted & _named(row) else others).add(row["sha256"])
     unique = tuple(dict.fromkeys(word for word in words if word))
     return Person(user_id, unique, frozenset(own - others - {""}), frozenset(shown_by))
 
@@ -312,12 +313,17 @@ def _erased_accounts(table: pa.Table, person: Person) -> tuple[pa.Table, int]:
     }
     made = [
         nothing | {"id": ERASED} | ({"status": row["status"]} if "status" in row else {})
-        if wanted & {row["id"], row.get("upn", "").lower(), *row.get("addresses", "").split()}
+        if wanted & {row["id"], row.get("upn", "").lower(), *_named(row)}
         else row
         for row in rows
     ]
     count = sum(one is not other for one, other in zip(made, rows, strict=True))
     return pa.Table.from_pylist(made, schema=table.schema), count
+
+
+def _named(row: Mapping[str, Any]) -> set[str]:
+    """The addresses in a checkpoint's row, as they are and as they were before they were URL-quoted."""
+    return {form.lower() for one in row.get("addresses", "").split() for form in (one, unquote(one))}
 
 
 def _report_files(folder: Path) -> list[Path]:

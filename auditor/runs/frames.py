@@ -20,7 +20,7 @@ from auditor.model import (
     Observation,
     User,
 )
-from auditor.runs.manifest import writable
+from auditor.services.text import writable
 
 _TYPES = {
     "string": pa.string(),

@@ -9,25 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 from auditor.runs.files import flush_folder, write_bytes
+from auditor.services.text import writable
 
 MANIFEST = "manifest.json"
 SEAL = "manifest_sha256"
 _NO_SEAL = "0" * 64
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class RunError(Exception):
     """A run folder cannot be used as asked; the message names it and what to do."""
-
-
-def writable(text: str) -> str:
-    """The text with lone surrogates, which no file can hold as UTF-8, replaced by U+FFFD."""
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def write_manifest(run: Path, manifest: dict[str, Any]) -> None:

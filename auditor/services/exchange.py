@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from urllib.parse import urlencode
 from xml.etree.ElementTree import Element, ParseError
@@ -16,8 +17,10 @@ from xml.sax.saxutils import escape
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from auditor.services.errors import Damaged, Throttled
+from auditor.model import Reason
+from auditor.services.errors import Damaged, ServiceError, Throttled
 from auditor.services.http import ATTEMPTS, MAX_PICTURE, Answer, Api
+from auditor.services.text import told
 from auditor.services.whole import is_web_page, picture_answer
 
 SIZE = "HR648x648"
@@ -34,6 +37,10 @@ BUSY = frozenset(
 )
 """Codes under which Exchange throttles, also inside a 200 (ews-throttling-in-exchange)."""
 DEFAULT_BACK_OFF = 5.0
+LONGEST_CODE = 100
+"""Characters of a response code; the longest that is documented has 60."""
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""Characters that no XML 1.0 document may hold, however they are escaped."""
 _SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 _MESSAGES = "{http://schemas.microsoft.com/exchange/services/2006/messages}"
 _ENVELOPE = """<?xml version="1.0" encoding="utf-8"?>
@@ -82,7 +89,8 @@ class Ews:
     async def photo(self, email: str) -> EwsAnswer:
         """GetUserPhoto for one address, in the configured form.
 
-        Raises `Throttled` where Exchange stays busy: it may say so inside a 200 (ews-throttling-in-exchange).
+        Raises `Throttled` where Exchange stays busy: it may say so inside a 200 (ews-throttling-in-exchange), and
+        `ServiceError` for an address that XML cannot hold.
         """
         for _ in range(ATTEMPTS):
             answer = await self._ask(email)
@@ -103,13 +111,17 @@ class Ews:
 
     async def _ask(self, email: str) -> EwsAnswer:
         # The anchor sends the request to the server that holds the mailbox (as exchangelib does).
-        headers = {"X-AnchorMailbox": email} if email.isascii() else {}
+        headers = {"X-AnchorMailbox": email} if email.isascii() and email.isprintable() else {}
         if self.protocol == "rest":
             query = urlencode({"email": email, "size": SIZE})
             answer = await self.api.get(
                 f"{PATH}/s/GetUserPhoto?{query}", headers=headers, max_bytes=MAX_PICTURE, whole=rest_answer
             )
             return _rest(answer)
+        if _NOT_XML.search(email):
+            raise ServiceError(
+                "the user's address holds characters that no question to Exchange can", reason=Reason.UNKNOWN_ADDRESS
+            )
         impersonation = _IMPERSONATION.format(address=escape(email))
         content = _ENVELOPE.format(impersonation=impersonation, address=escape(email), size=SIZE).encode()
         return _soap(
@@ -175,7 +187,7 @@ def _code(root: Element | None) -> str:
         return ""
     for element in root.iter():
         if element.tag.rsplit("}", 1)[-1] == "ResponseCode" and element.text:
-            return element.text.strip()
+            return told(element.text.strip(), LONGEST_CODE)
     return "Fault" if root.find(f".//{_SOAP}Fault") is not None else ""
 
 

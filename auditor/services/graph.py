@@ -18,6 +18,7 @@ from auditor.model import Reason
 from auditor.services.errors import BadAnswer, Damaged, PageExpired, ServiceError
 from auditor.services.http import MAX_PICTURE, Answer, Api
 from auditor.services.retries import full_jitter
+from auditor.services.text import told
 from auditor.services.whole import json_answer, picture_answer
 
 VERSION = "/v1.0"
@@ -38,6 +39,8 @@ BATCH_ATTEMPTS = 3
 """A batch that keeps failing is read singly rather than asked for ever."""
 BATCH_SLOTS = 4
 """Graph has four requests of a batch under way, which is all that an app may have for photos (throttling-limits)."""
+LONGEST_CODE = 100
+"""Characters of an error's code; it becomes a reason, which the report counts and names."""
 EXPIRED = frozenset({"Directory_ExpiredPageToken", "Directory_ExpiredSkipToken"})
 
 T = TypeVar("T")
@@ -62,13 +65,13 @@ class GraphAnswer:
     def error_code(self) -> str:
         """`error.code`; empty where the body holds none."""
         error = self.json().get("error")
-        return str(error.get("code") or "") if isinstance(error, dict) else ""
+        return told(error.get("code"), LONGEST_CODE) if isinstance(error, dict) else ""
 
     @property
     def error_message(self) -> str:
         """`error.message`; empty where the body holds none."""
         error = self.json().get("error")
-        return str(error.get("message") or "") if isinstance(error, dict) else ""
+        return told(error.get("message")) if isinstance(error, dict) else ""
 
 
 class GraphError(ServiceError):

@@ -11,6 +11,7 @@ Three things slow a request down, and the slowest counts:
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ LONGEST_RESET = 600.0
 """Seconds; a `RateLimit-Reset` beyond them is no window that any service publishes, and is left to its refusals."""
 IDENTITY_WINDOW = 10.0
 """Seconds over which Graph's identity service counts resource units (throttling-limits)."""
+_NUMBER = re.compile(r"[ \t]*([0-9]{1,9}(?:\.[0-9]{0,9})?)[ \t]*(?:[,;]|$)")
+"""Never more digits than a quota has, and none of other scripts, which Python would read as numbers too."""
 PEOPLE = "people"
 """The kind of request that SharePoint's limit for PeopleManager counts."""
 
@@ -160,9 +163,6 @@ class Pace:
 
 
 def _number(text: str | None) -> float | None:
-    """The first number of a header (`RateLimit-Limit: 1250, 1250;w=60` has parameters)."""
-    try:
-        found = float((text or "").split(",", 1)[0].split(";", 1)[0])
-    except ValueError:
-        return None
-    return found if found == found and 0 <= found < 1e9 else None
+    """The first number of a header (`RateLimit-Limit: 1250, 1250;w=60` has parameters); None where it is none."""
+    found = _NUMBER.match(text or "")
+    return float(found[1]) if found else None

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import email.utils
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC
 
 ATTEMPTS = 6
 """How often one request is sent in all where it fails in passing."""
@@ -25,6 +27,12 @@ BACKOFF_BASE, BACKOFF_CAP = 0.5, 20.0
 """Seconds of full-jitter back-off: uniform(0, min(cap, base * 2**attempt))."""
 THROTTLE_BASE, THROTTLE_CAP = 0.5, 60.0
 """Seconds of waiting where a service throttles and does not say for how long; doubled with each probe refused."""
+
+LONGEST_WAIT = 31 * 86_400.0
+"""Seconds; a Retry-After beyond them is no wait that any service means."""
+_SECONDS = re.compile(r"-?[0-9]{1,10}(?:\.[0-9]{0,9})?")
+_LONGEST_DATE = 64
+"""Characters; the longest form of RFC 9110, 5.6.7 has 33."""
 
 Jitter = Callable[[float, float], float]
 
@@ -50,22 +58,27 @@ def retry_after(value: str | None, *, now: float | None = None) -> float | None:
     """
     if value is None:
         return None
-    text = value.strip()
-    try:
+    text = value.strip(" \t")
+    if _SECONDS.fullmatch(text):
         seconds = float(text)
-    except ValueError:
+    else:
         moment = http_date(text)
         if moment is None:
             return None
         seconds = moment - (time.time() if now is None else now)
-    return max(0.0, seconds) if seconds == seconds and abs(seconds) != float("inf") else None
+    return max(0.0, seconds) if seconds <= LONGEST_WAIT else None
 
 
 def http_date(text: str) -> float | None:
     """Unix time of an HTTP date; None where it is none."""
+    # Python reads digits of every script, and numbers of any length, as parts of a date.
+    if not text.isascii() or not text.isprintable() or len(text) > _LONGEST_DATE:
+        return None
     try:
-        return email.utils.parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
+        moment = email.utils.parsedate_to_datetime(text)
+        # A date without a zone is UTC, as all of HTTP's are; Python would take it for local time.
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, LookupError, ArithmeticError, OSError):
         return None
 
 

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 from auditor.services.errors import BadAnswer
 from auditor.services.http import MAX_PICTURE, Answer, Web
 from auditor.services.pacing import PEOPLE
+from auditor.services.text import told
 from auditor.services.whole import json_answer, picture_answer
 
 USER_NOT_FOUND = "User Profile Error 1000"
@@ -124,8 +125,8 @@ def _error(body: Mapping[str, Any]) -> str:
         error = body.get(key)
         if isinstance(error, dict):
             message = error.get("message")
-            return str(message.get("value") if isinstance(message, dict) else message or "")
-    return str(body.get("error_description") or "")
+            return told(message.get("value") if isinstance(message, dict) else message)
+    return told(body.get("error_description"))
 
 
 def _object(body: bytes) -> dict[str, Any]:

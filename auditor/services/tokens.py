@@ -58,7 +58,7 @@ class FixedToken:
             text = self.file.read_text(encoding="utf-8-sig").strip()
         except (OSError, UnicodeDecodeError):
             text = ""
-        if not text or not text.isascii() or any(char.isspace() for char in text):
+        if not _TOKEN.fullmatch(text):
             raise SignInRefused(
                 f"the token file {self.file} cannot be read or holds no token",
                 remedy="write a delegated Viva Engage token into it, or sign in with a browser",
@@ -135,13 +135,29 @@ def _json_object(answer: httpx.Response) -> httpx.Response:
         parsed = json.loads(answer.content)
     except (ValueError, RecursionError):
         parsed = None
-    if isinstance(parsed, dict) and (answer.status_code < 400 or isinstance(parsed.get("error"), str)):
+    told = isinstance(parsed, dict) and (answer.status_code < 400 or isinstance(parsed.get("error"), str))
+    if told and _sane(parsed):
         return answer
     # Neither what was asked for nor an error as OAuth has it (RFC 6749, 5.2): something else answered.
     raise Unreachable(
         f"the sign-in service answered {answer.status_code} with something that is no answer of its own",
         remedy="check sign_in.authority, and whether a proxy stands in between",
     )
+
+
+_LIFETIMES = ("expires_in", "ext_expires_in", "refresh_in", "expires_on", "interval")
+
+
+def _sane(parsed: dict[str, Any]) -> bool:
+    """Whether the token can stand in a header and the lifetimes are numbers: msal counts with them unseen."""
+    token = parsed.get("access_token", "token")
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        return False
+    return all(_LIFETIME.fullmatch(str(parsed[name])) for name in _LIFETIMES if name in parsed)
+
+
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+_LIFETIME = re.compile(r"[0-9]{1,10}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +200,7 @@ class MsalTokens:
                 return held.token
             try:
                 answer = await asyncio.to_thread(self.acquire, [audience.rstrip("/") + "/.default"], held is not None)
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
                 kind = Untrusted if "CERTIFICATE_VERIFY_FAILED" in str(error) else Unreachable
                 raise kind(
                     f"the sign-in service{self.where} could not be reached ({type(error).__name__})",

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from auditor.services.errors import BadAnswer, SignInRefused
 from auditor.services.http import Answer, Web
+from auditor.services.text import writable
 from auditor.services.whole import json_answer, picture_answer
 
 SIDE = 648
@@ -106,7 +107,9 @@ def parse(entry: Mapping[str, Any]) -> EngageUser:
     listed = contact.get("email_addresses") if isinstance(contact, dict) else None
     listed = listed if isinstance(listed, list) else []
     found = [entry.get("email"), *(one.get("address") for one in listed if isinstance(one, dict))]
-    addresses = tuple(dict.fromkeys(one.strip().lower() for one in found if isinstance(one, str) and one.strip()))
+    addresses = tuple(
+        dict.fromkeys(writable(one).strip().lower() for one in found if isinstance(one, str) and one.strip())
+    )
     identity = "" if entry.get("id") is None else str(entry["id"])
     return EngageUser(identity, addresses, str(entry.get("state") or ""), url, picture_id(url))
 

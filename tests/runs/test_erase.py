@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import pyarrow as pa
 import pytest
 
+from auditor.runs import frames
 from auditor.runs.erase import ERASED, erase, traces
 from auditor.runs.manifest import RunError
 from auditor.runs.verify import verify
@@ -53,6 +56,20 @@ def test_only_the_whole_address_is_taken_for_the_person(tmp_path: Path) -> None:
     erase(run, "user1@contoso.com", "tester")
     (told,) = set(next(run.verdicts())["detail"])
     assert told == f"{ERASED}, xuser1@contoso.com, user1@contoso.com.br; {ERASED}."
+    run.close()
+
+
+@pytest.mark.parametrize("address", ["user1@contoso.com", "user1+x@contoso.com", "o%27neill@contoso.com"])
+def test_an_account_in_the_work_of_an_unfinished_run_is_erased_however_its_address_is_written(
+    tmp_path: Path, address: str
+) -> None:
+    run = make_run(tmp_path / "run", [user(1, addresses=(address,)), user(2)], finished=None)
+    file = run.work("yammer") / "page-00001.parquet"
+    rows = [{"id": "1", "addresses": quote(address, safe="@"), "status": "photo", "sha256": "a" * 64}]
+    frames.write_table(pa.Table.from_pylist([*rows, {**rows[0], "id": "2", "addresses": "user2@contoso.com"}]), file)
+    erase(run, "user1@contoso.com", "tester")
+    left = frames.read_table(file).to_pylist()
+    assert [(row["id"], row["addresses"]) for row in left] == [(ERASED, ""), ("2", "user2@contoso.com")]
     run.close()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.services.errors import (
@@ -25,6 +25,7 @@ from auditor.services.errors import (
 )
 from auditor.services.gate import BEYOND_CONFIRMED
 from auditor.services.http import ATTEMPTS, Api, BadProxy, Web, new_client, retry_after
+from auditor.services.retries import LONGEST_WAIT, http_date
 from auditor.services.tls import tls_context
 from tests.services.conftest import Server
 
@@ -311,16 +312,81 @@ def test_no_more_requests_are_under_way_than_allowed(start: Any, ca_bundle: Path
         ("inf", None),
         ("Mon, 23 Nov 2026 10:00:30 GMT", 30.0),
         ("Mon, 23 Nov 2026 09:00:00 GMT", 0.0),
+        ("Mon, 23 Nov 2026 10:00:30", 30.0),
+        ("Mon, 23 Nov 2026 10:00:30 -0000", 30.0),
+        ("1_0", None),
+        ("1e3", None),
+        ("9" * 10_000, None),
+        ("99999999", None),
+        ("\u0661\u0662", None),
+        ("\uff17", None),
+        ("7\x00", None),
+        ("7\n7", None),
+        ("\x1b[2J7", None),
+        ("Mon, 23 Nov 99999 10:00:30 GMT", None),
+        ("Mon, 23 Nov 9999 10:00:30 GMT", None),
+        ("Mon, 23 Nov \u0662\u0660\u0662\u0666 10:00:30 GMT", None),
+        ("Mon, 23 Nov 2026 10:00:30 +" + "9" * 5_000, None),
+        ("Mon, " + "2" * 5_000 + " Nov 2026 10:00:30 GMT", None),
+        ("Mon, 01 Jan 0001 00:00:00 +1400", 0.0),
     ],
 )
 def test_retry_after_is_read_as_seconds_or_as_a_date(value: str | None, seconds: float | None) -> None:
     assert retry_after(value, now=1795428000.0) == seconds
 
 
-@given(st.text(max_size=40))
-def test_no_retry_after_whatever_it_says_raises_or_asks_for_less_than_nothing(value: str) -> None:
-    seconds = retry_after(value, now=0.0)
-    assert seconds is None or seconds >= 0
+PIECES = st.one_of(
+    st.sampled_from(
+        ["Mon,", "Jan", "GMT", "EST", "+0000", "-0000", "+9999", "2026", "99999", "00:00:00", "24:60:61", ":"]
+    ),
+    st.integers(-10, 10**30).map(str),
+    st.integers(1, 5_000).map("9".__mul__),
+    st.text(alphabet="0123456789\u0663\u00b2\uff11:,-+ \t\x00\x1b", max_size=12),
+    st.text(max_size=6),
+)
+HEADER_VALUES = st.tuples(st.lists(PIECES, max_size=8), st.sampled_from(["", " "])).map(
+    lambda drawn: drawn[1].join(drawn[0])
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(HEADER_VALUES, st.floats(-1e12, 1e12))
+def test_no_retry_after_whatever_it_says_raises_or_asks_for_less_than_nothing_or_more_than_a_month(
+    value: str, now: float
+) -> None:
+    seconds = retry_after(value, now=now)
+    assert seconds is None or 0 <= seconds <= LONGEST_WAIT
+    moment = http_date(value)
+    assert moment is None or abs(moment) < 1e12
+
+
+@pytest.mark.parametrize(
+    "value", ["9" * 10_000, "Fri, 31 Dec 99999 23:59:59 GMT", "\u0661\u0662", "31 Dec " + "1" * 5_000]
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_headers_beyond_reason_cost_a_request_no_more_than_absent_ones(
+    start: Any, ca_bundle: Path, status: int, value: str
+) -> None:
+    server, clock = start(), Clock()
+    said = value.encode().decode("latin-1")
+    absurd = dict.fromkeys(
+        ("Retry-After", "Date", "Last-Modified", "ETag", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
+         "x-ms-throttle-limit-percentage", "x-ms-throttle-scope"), said,
+    )  # fmt: skip
+    server.answers(lambda path, headers, number: (status if number == 1 else 200, absurd, b"{}"))
+    assert run(lambda api: api(server).get("/"), ca_bundle, clock).status == 200
+    assert len(server.seen) == 2
+    assert sum(clock.slept) < 60
+
+
+@pytest.mark.parametrize("length", ["9" * 10_000, "-1", "+2", "2, 3", "\u0662", "0x2", "1e1", ""])
+def test_a_content_length_that_is_none_is_a_connection_that_broke(start: Any, ca_bundle: Path, length: str) -> None:
+    server, clock = start(), Clock()
+    said = {"Content-Length": length.encode().decode("latin-1")}
+    server.answers(lambda path, headers, number: (200, said if number == 1 else {}, b"{}"))
+    assert run(lambda api: api(server).get("/"), ca_bundle, clock).body == b"{}"
+    assert len(server.seen) == 2
+    assert sum(clock.slept) < 60
 
 
 def test_a_refused_token_at_the_last_attempt_is_still_replaced(start: Any, ca_bundle: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.services.pacing import IDLE_RATE, Limit, Pace, Window
+from auditor.services.pacing import IDENTITY_WINDOW, IDLE_RATE, LONGEST_RESET, Limit, Pace, Window
 
 
 @given(
@@ -77,6 +77,13 @@ def test_headers_that_make_no_sense_hold_nobody_up() -> None:
         {"ratelimit-remaining": "0"},
         {"x-ms-throttle-limit-percentage": "nan"},
         {"x-ms-throttle-limit-percentage": "0.5"},
+        {"x-ms-throttle-limit-percentage": "\u0669"},
+        {"x-ms-throttle-limit-percentage": "9" * 10_000},
+        {"ratelimit-remaining": "-1", "ratelimit-reset": "9"},
+        {"ratelimit-remaining": "\u0660", "ratelimit-reset": "9"},
+        {"ratelimit-remaining": "0", "ratelimit-reset": "1_0"},
+        {"ratelimit-remaining": "0", "ratelimit-reset": "9" * 10_000},
+        {"ratelimit-remaining": "0\x00", "ratelimit-reset": "9"},
     ):
         assert pace.heed(headers, 0.0, 0.0) == 0.0
         assert pace.wait(1.0, "", 0.0) == 0.0
@@ -87,3 +94,20 @@ def test_near_its_limit_graph_is_asked_more_slowly() -> None:
     assert waits == sorted(waits)
     assert waits[0] == 0
     assert waits[-1] == 10
+
+
+NUMBERS = st.one_of(
+    st.text(max_size=12),
+    st.integers(-5, 10**20).map(str),
+    st.floats().map(str),
+    st.text(alphabet="0123456789.,;=w \u0661\uff11\x00", max_size=12),
+)
+NAMES = ("ratelimit-remaining", "ratelimit-reset", "x-ms-throttle-limit-percentage")
+
+
+@given(st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, NUMBERS)), max_size=4))
+def test_no_header_of_a_quota_raises_or_holds_anyone_up_for_longer_than_a_window(said: list[dict[str, str]]) -> None:
+    pace = Pace()
+    for headers in said:
+        assert 0 <= pace.heed(headers, 3.0, 100.0) <= IDENTITY_WINDOW
+        assert 0 <= pace.wait(1.0, "", 100.0) <= LONGEST_RESET

@@ -173,3 +173,27 @@ def test_a_token_file_is_read_anew_each_time(tmp_path: Path) -> None:
     assert asyncio.run(tokens.token("a")) == "one"
     file.write_text("two\n")
     assert asyncio.run(tokens.token("a")) == "two"
+
+
+@pytest.mark.parametrize("name", ["expires_in", "ext_expires_in", "refresh_in"])
+@pytest.mark.parametrize(
+    "value", ["Infinity", "NaN", "-1", "1e400", '"soon"', "[]", "{}", "null", "9" * 400, '"\\u0661"']
+)
+def test_a_lifetime_that_is_no_number_is_no_answer_of_a_sign_in_service(
+    start: Any, ca_bundle: Path, name: str, value: str
+) -> None:
+    server = start()
+    token_endpoint(server, 200, f'{{"access_token": "{TOKEN}", "token_type": "Bearer", "{name}": {value}}}'.encode())
+    with pytest.raises(Unreachable) as refused:
+        ask(server, ca_bundle)
+    assert TOKEN not in str(refused.value)
+
+
+@pytest.mark.parametrize("token", ["a\r\nX-Other: b", "a b", "t\u00f6ken", "\ud800", "", "a\x00"])
+def test_a_token_that_no_header_can_hold_is_no_answer_of_a_sign_in_service(
+    start: Any, ca_bundle: Path, token: str
+) -> None:
+    server = start()
+    token_endpoint(server, 200, json.dumps({"access_token": token, "expires_in": 3600}).encode())
+    with pytest.raises(Unreachable):
+        ask(server, ca_bundle)

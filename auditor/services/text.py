@@ -1,0 +1,33 @@
+"""Text of a directory or a service as it may be kept: writable, and never longer than a person reads."""
+
+from __future__ import annotations
+
+import re
+
+LONGEST = 1_000
+"""Characters of a text that is kept; Entra ID allows names of 256 and addresses of fewer."""
+LONGEST_ID = 256
+"""Characters of an object id; Entra ID's have 36."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def writable(text: str) -> str:
+    """The text with lone surrogates, which JSON can spell and no file can hold as UTF-8, replaced by U+FFFD."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
+def told(value: object, most: int = LONGEST) -> str:
+    """A service's words, writable and cut after so many characters; empty where it is no text."""
+    if not isinstance(value, str):
+        return ""
+    return writable(value if len(value) <= most else value[:most] + "…")
+
+
+def identity(value: object) -> str | None:
+    """An object id that can stand in a path; None where it is none.
+
+    `.` and `..` mean another path wherever a path is read, however they are escaped.
+    """
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID or value in {".", ".."}:
+        return None
+    return value if writable(value) == value else None
