@@ -31,6 +31,7 @@ ALPHABETS = (
     "abcdefghijklmnopqrstuvwxyz",
     "ÀÂÄÅÆÇÉÈÊËÎÏÑÔÖØÙÛÜŠŽŁŐĞİ",
     "АБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЫЭЮЯЇЄІ",
+    "ЮЫЖШЩФМДЦЬЪГ",  # two of these are as wide as three others
     "ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩ",
     "אבגדהוזחטיכלמנסעפצקרשת",
     "ابتثجحخدذرزسشصضطظعغفقكلمنهوي",
@@ -70,7 +71,7 @@ def find_fonts(folder: Path) -> Fonts:
 def _draws(path: Path, letters: str) -> bool:
     try:
         font = ImageFont.truetype(str(path), 24)
-        missing = bytes(font.getmask("\U0010fffe"))
+        missing = bytes(font.getmask(_MISSING))
         return all(bytes(font.getmask(letter)) not in (missing, b"") for letter in letters[:6])
     except (OSError, ValueError):
         return False
@@ -279,6 +280,10 @@ def write(
     sheet.fill(mask, colour)
 
 
+_MISSING = "\U0010fffe"
+"""In no font: each draws its box for a letter that it has not got."""
+
+
 def initials(rng: Random, fonts: Fonts, side: int) -> Image.Image:
     """One or two letters on a ground."""
     ground = any_colour(rng)
@@ -290,6 +295,8 @@ def initials(rng: Random, fonts: Fonts, side: int) -> Image.Image:
     text = "".join(rng.choice(letters) for _ in range(count))
     if count == 2 and rng.random() < 0.1 and letters[0].lower() != letters[0]:
         text = text[0] + text[1].lower()
+    if rng.random() < 0.03:  # what a service draws whose font has not got them
+        text = _MISSING * count
     height = rng.uniform(0.2, 0.66) * room * (1.15 if count == 1 else 1)
     x, y = 0.5 + rng.gauss(0, 0.012), 0.5 + rng.gauss(0, 0.02)
     aside = rng.random()
@@ -464,6 +471,8 @@ def _curve(points: Sequence[Point]) -> list[Point]:
 def body(rng: Random, head: float, top: float, foot: float, wide: float) -> list[Point]:
     """The outline of a trunk: dome, block with round shoulders or corners, slope, pill or trapeze."""
     form = rng.choice(("dome", "dome", "shoulders", "shoulders", "slope", "trapeze", "pill", "block"))
+    if foot < 1 and rng.random() < 0.35:  # clear of the edges it is most often round all over
+        form = "block"
     steps = [step / 24 for step in range(25)]
     tall = foot - top
     if form == "dome":
@@ -517,7 +526,7 @@ def person(sheet: Sheet, rng: Random, where: Image.Image, colour: Colour, room: 
     gap = rng.choice((rng.uniform(0.005, 0.06), rng.uniform(-0.05, 0.0))) * room
     top = middle + down + gap
     closed = rng.random() < 0.35
-    foot = min(top + rng.uniform(0.2, 0.34) * room, 0.5 + 0.44 * room) if closed else 1.02
+    foot = min(top + rng.uniform(0.2, 0.38) * room, 0.5 + 0.44 * room) if closed else 1.02
     wide = across * rng.uniform(1.45, 2.6)
     if closed:
         wide = min(wide, 0.44 * room)

@@ -177,15 +177,15 @@ FLAT_COLOUR = Threshold(
 )
 
 PLACEHOLDER = Threshold(
-    0.80,
+    0.9,
     "likelihood, the lower of a picture's and its mirror image's, from which it counts as drawn by a service",
-    "initials and silhouettes of generators that the network never saw: 95.9 % of 4,680 are above it; of 5,040"
-    " portraits in 14 treatments (in discs, margins, dark, posterised) 2 are, of 720 untreated ones none",
+    "initials and silhouettes of generators that the network never saw: 96.5 % of 1,404 are above it; of 1,008"
+    " portraits in 14 treatments (in discs, margins, dark, posterised) none is, of 720 logos and drawings 4.0 %",
 )
 PLACEHOLDER_DOUBTFUL = Threshold(
-    0.5,
+    0.6,
     "mean likelihood of both from which repetition over accounts may settle it",
-    "99.3 % of the same initials and silhouettes are above it, and 0.3 % of the portraits",
+    "99.5 % of the same initials and silhouettes are above it, none of the portraits, and 7.9 % of the logos",
 )
 
 _HALF = "the second half (161) of 321 portraits, against the photo at 648 px"
