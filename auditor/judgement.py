@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -150,8 +150,8 @@ def _owners(run: RunFolder, reference: Workload, tiles: Mapping[Tile, int]) -> _
 
 def _diagnose(verdicts: pd.DataFrame, observations: pa.Table, users: pd.DataFrame, known: _Known) -> None:
     """Fill cause, evidence, fix and causes: of the rows that drifted, and causes alone of the others."""
-    people = {row["user_id"]: row for row in users[["user_id", "exchange_plan", "kiosk", "synced"]].to_dict("records")}
-    rows = verdicts[list(_OF_A_CASE)].to_dict("records")
+    people = {row["user_id"]: row for row in _records(users, _OF_A_PERSON)}
+    rows = _records(verdicts, _OF_A_CASE)
     copies: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         copies.setdefault(str(row["user_id"]), []).append(row)
@@ -185,6 +185,11 @@ def _diagnose(verdicts: pd.DataFrame, observations: pa.Table, users: pd.DataFram
         verdicts[column] = values
 
 
+def _records(frame: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
+    return cast("list[dict[str, Any]]", frame[list(columns)].to_dict("records"))
+
+
+_OF_A_PERSON = ("user_id", "exchange_plan", "kiosk", "synced")
 _OF_A_CASE = (
     "user_id", "workload", "verdict", "status", "reference", "reason", "kind", "width", "height", "signals",
 )  # fmt: skip

@@ -174,5 +174,7 @@ def join(user: User, candidates: Sequence[Found], way: Way) -> Observation:
     return observed(
         user, Workload.YAMMER, one.status, way, reason=one.reason, detail=one.detail, fingerprint=one.fingerprint,
         digest=one.digest,
-        signals={"engage_id": one.id, "picture_id": one.picture_id, "activated_at": one.activated_at, "looks": one.looks},
+        signals={
+            "engage_id": one.id, "picture_id": one.picture_id, "activated_at": one.activated_at, "looks": one.looks,
+        },
     )  # fmt: skip

@@ -50,9 +50,7 @@ _PICTURE_SYNC = (
     "-20594d76-d054-4af4-a660-401133e3d48a"
 )
 _UPDATE_SETTINGS = "https://learn.microsoft.com/graph/profilephoto-configure-settings"
-_EWS_ACCESS = (
-    "https://learn.microsoft.com/exchange/client-developer/exchange-web-services/how-to-control-access-to-ews-in-exchange"
-)
+_EWS_ACCESS = "https://learn.microsoft.com/exchange/client-developer/exchange-web-services/how-to-control-access-to-ews-in-exchange"
 _EXCHANGE_SETTINGS = "https://learn.microsoft.com/powershell/module/exchange/set-organizationconfig"
 _SET = "Set-MgUserPhotoContent -UserId {user_id} -InFile photo.jpg"
 _KEEP = "Keep the present picture first: setting that one again undoes it."
@@ -81,13 +79,14 @@ FIXES: Mapping[str, tuple[Fix, ...]] = {
     ),
     "photo_of_another_user": (
         _set_again(
-            "Set the right photo again as the Microsoft 365 photo, and look for the feed that mixed the two accounts up."
+            "Set the right photo again as the Microsoft 365 photo, and look for the feed that mixed the two accounts"
+            " up."
         ),
     ),
     "removed_at_reference": (
         Fix(
             "Ask whether the photo was withdrawn: if so, delete it here too; if not, set it again at the reference.",
-            "user", "SharePoint Administrator or Viva Engage administrator for a copy, User Administrator for the photo",
+            "user", "User Administrator for the photo; the administrator of SharePoint or Viva Engage for a copy",
             "A deleted picture is gone: keep it until the user has answered.",
             "A photo that was withdrawn and is set again may be against the user's will.", _NOW, link=_PHOTO_API,
         ),
@@ -97,8 +96,8 @@ FIXES: Mapping[str, tuple[Fix, ...]] = {
     ),
     "sharepoint_never_visited": (
         _visit(
-            "Ask the user to open their own profile page (person.aspx on the My Site host) once; SharePoint then fetches"
-            " the photo within 24 to 72 hours."
+            "Ask the user to open their own profile page (person.aspx on the My Site host) once; SharePoint then"
+            " fetches the photo within 24 to 72 hours."
         ),
     ),
     "sharepoint_blanked": (
@@ -119,7 +118,7 @@ FIXES: Mapping[str, tuple[Fix, ...]] = {
         Fix(
             "Delete the picture in the user's profile in the SharePoint admin centre, set SPS-PictureExchangeSyncState"
             " to 1, and ask the user to open their own profile page.",
-            "user", _SHAREPOINT_ADMIN, "Keep the picture first: uploading it again and setting the property to 0 undoes it.",
+            "user", _SHAREPOINT_ADMIN, "Keep the picture first: uploading it again, and setting 0, undoes it.",
             "Until SharePoint has fetched the Microsoft 365 photo, the user has no picture there.", _SYNC,
             "Set-PnPUserProfileProperty -Account {upn} -PropertyName 'SPS-PictureExchangeSyncState' -Value 1",
             _PICTURE_SYNC,
@@ -128,13 +127,13 @@ FIXES: Mapping[str, tuple[Fix, ...]] = {
     "sharepoint_without_exchange_licence": (
         _set_again(
             "Set the photo again as the Microsoft 365 photo, never in SharePoint's picture library: without a mailbox"
-            " SharePoint copies nothing, and shows the Microsoft 365 photo itself. The old file there can be left alone."
+            " SharePoint copies nothing, and shows the Microsoft 365 photo itself. The old file there can stay."
         ),
     ),
     "tenant_renamed": (
         _visit(
-            "Ask the user to open their own profile page, which makes SharePoint write the picture's address anew. If it"
-            " keeps the old host, ask Microsoft for the profile update that belongs to the tenant's renaming."
+            "Ask the user to open their own profile page, which makes SharePoint write the picture's address anew. If"
+            " it keeps the old host, ask Microsoft for the profile update that belongs to the tenant's renaming."
         ),
         Fix(
             "Where many users are affected, ask Microsoft support to finish the update of profiles after the renaming.",
@@ -260,10 +259,11 @@ FIXES: Mapping[str, tuple[Fix, ...]] = {
     ),
     "access_policy_refuses": (
         Fix(
-            "Find the policy in the sign-in log of the app (Conditional Access), or in the SharePoint admin centre under"
-            " Access control. Then run from a place that it allows, or have its owner exempt this app.",
-            "tenant", "Security Reader to find it; Conditional Access Administrator or SharePoint Administrator to exempt",
-            "Take the exemption away again.", "An exempted app may be used from anywhere by whoever holds its credential.",
+            "Find the policy in the sign-in log of the app (Conditional Access), or in the SharePoint admin centre"
+            " under Access control. Then run from a place that it allows, or have its owner exempt this app.",
+            "tenant", "Security Reader to find it; Conditional Access or SharePoint Administrator to exempt",
+            "Take the exemption away again.",
+            "An exempted app may be used from anywhere by whoever holds its credential.",
             "Minutes to an hour.", link="https://learn.microsoft.com/sharepoint/control-access-based-on-network-location",
         ),
     ),
@@ -273,7 +273,7 @@ FIXES: Mapping[str, tuple[Fix, ...]] = {
             " (SetPhotoEnabled). If the restriction is meant, somebody who is allowed has to set the photos.",
             "tenant", "Global Administrator", "Set the values that were read before.",
             "Every user may then choose their own photo.", "Up to 24 hours.",
-            "Invoke-MgGraphRequest -Method GET -Uri '/beta/admin/people/photoUpdateSettings'   # what holds now: keep it",
+            "Invoke-MgGraphRequest -Method GET -Uri '/beta/admin/people/photoUpdateSettings'   # keep what it says",
             _UPDATE_SETTINGS,
         ),
     ),

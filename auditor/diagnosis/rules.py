@@ -157,7 +157,7 @@ RULES = (
         "tenant_renamed", frozenset({Verdict.MISMATCH, Verdict.MISSING, Verdict.PLACEHOLDER}), _SHAREPOINT,
         lambda case: bool(case.signals.get("PictureURL-host")), Confidence.LIKELY,
         lambda case: (
-            f"the profile's PictureURL lies on {case.signals['PictureURL-host']}, which is no My Site host of this tenant"
+            f"the profile's PictureURL lies on {case.signals['PictureURL-host']}, no My Site host of this tenant"
         ),
         "That host was this tenant's before it was renamed.",
     ),

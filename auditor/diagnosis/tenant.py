@@ -169,8 +169,8 @@ def uploads_refused(settings: Mapping[str, Any]) -> str | None:
     """
     if str(settings.get("source") or "").lower() == "onpremises":
         return (
-            "Photos are kept on premises (photo update settings, source onPremises): nobody can change one in the cloud,"
-            " administrators included."
+            "Photos are kept on premises (photo update settings, source onPremises): nobody can change one in the"
+            " cloud, administrators included."
         )
     allowed = settings.get("allowedRoles")
     roles: Sequence[Any] = allowed if isinstance(allowed, list) else []

@@ -22,6 +22,8 @@ from auditor.services.text import told
 from auditor.services.whole import json_answer, picture_answer
 
 VERSION = "/v1.0"
+PHOTO_UPDATES = "/beta/admin/people/photoupdatesettings"
+"""There is no such path in v1.0."""
 PAGE = 999
 """The largest `$top` for users."""
 BATCH = 20
@@ -128,6 +130,23 @@ class Graph:
             return None
         text = answer.body[:64].decode("ascii", "replace").lstrip("\ufeff\N{REPLACEMENT CHARACTER}").strip()
         return int(text) if answer.status == 200 and text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+    async def photo_updates(self) -> dict[str, Any] | None:
+        """Who may change a photo in this tenant (photoupdatesettings-get, beta); None where that cannot be learned.
+
+        It takes PeopleSettings.Read.All, which nothing else here needs: without it there is nothing to say.
+        """
+        try:
+            answer = _single(
+                await self.api.send(
+                    "GET", PHOTO_UPDATES, headers={"Accept": "application/json"}, whole=json_answer,
+                    attempts=COUNT_ATTEMPTS,
+                )
+            )  # fmt: skip
+        except ServiceError:
+            return None
+        held = answer.json()
+        return {name: held.get(name) for name in ("source", "allowedRoles")} if answer.status == 200 else None
 
     async def pages(self, path: str, *, eventual: bool = False) -> AsyncIterator[list[dict[str, Any]]]:
         """Every page of a collection, following `@odata.nextLink` as it stands.
