@@ -127,7 +127,7 @@ FIXES: Mapping[str, tuple[Fix, ...]] = {
     "sharepoint_without_exchange_licence": (
         _set_again(
             "Set the photo again as the Microsoft 365 photo, never in SharePoint's picture library: without a mailbox"
-            " SharePoint copies nothing, and shows the Microsoft 365 photo itself. The old file there can stay."
+            " SharePoint copies nothing, and comes to show the Microsoft 365 photo itself. The old file can stay."
         ),
     ),
     "tenant_renamed": (
@@ -215,7 +215,7 @@ FIXES: Mapping[str, tuple[Fix, ...]] = {
     ),
     "frontline_licence": (
         Fix(
-            "Read these users through Microsoft Graph alone; no licence is worth buying for a photo.",
+            "Read these users through Microsoft Graph alone: a photo is no reason for another licence.",
             "nothing", "nobody's", "There is nothing to undo.", "None.", "There is nothing to wait for.",
         ),
     ),

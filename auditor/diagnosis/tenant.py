@@ -104,6 +104,10 @@ RULES = (
 """In order: the first that applies."""
 
 
+UPLOADS = ("uploads_not_allowed", "An administrator reads the same settings.")
+"""The cause that the tenant's photo update settings show by themselves, and what would settle it."""
+
+
 def tenant_facts(
     alike: Iterable[tuple[str, str]],
     refusals: Mapping[str, Refusal],
@@ -118,9 +122,9 @@ def tenant_facts(
     facts = [_fact(workload, reason, refusals.get(workload, {}), app) for workload, reason in alike]
     if (sentence := uploads_refused(photo_updates or {})) is not None:
         facts.append(
-            {"workload": str(Workload.ENTRA), "cause": "uploads_not_allowed", "sentence": sentence}
-            | _settled(Confidence.CERTAIN, "The same settings, read by an administrator.")
-            | _fix("uploads_not_allowed", app)
+            {"workload": str(Workload.ENTRA), "cause": UPLOADS[0], "sentence": sentence}
+            | _settled(Confidence.CERTAIN, UPLOADS[1])
+            | _fix(UPLOADS[0], app)
         )
     return facts
 
@@ -164,17 +168,16 @@ _ROLES = {
 def uploads_refused(settings: Mapping[str, Any]) -> str | None:
     """What the photo update settings forbid, as a sentence; None where users may change their photo.
 
-    `source` is `cloud`, `onPremises` or absent. `allowedRoles` is a list of role template ids; empty, null, absent
-    or `{}`, as Microsoft's own pages show it, it restricts nobody (photoupdatesettings-update).
+    `source` is `cloud`, `onPremises` or empty. `allowedRoles` is a list of role template ids; an empty one restricts
+    nobody (photoupdatesettings-update).
     """
-    if str(settings.get("source") or "").lower() == "onpremises":
+    if str(settings.get("source", "")).lower() == "onpremises":
         return (
             "Photos are kept on premises (photo update settings, source onPremises): nobody can change one in the"
             " cloud, administrators included."
         )
-    allowed = settings.get("allowedRoles")
-    roles: Sequence[Any] = allowed if isinstance(allowed, list) else []
-    names = [_ROLES.get(role.lower(), role) for role in roles if isinstance(role, str)]
+    roles: Sequence[str] = settings.get("allowedRoles", ())
+    names = [_ROLES.get(role.lower(), role) for role in roles]
     if not names:
         return None
     return f"Users may not change their own photo (photo update settings): only {' and '.join(names)} may."

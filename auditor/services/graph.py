@@ -43,6 +43,8 @@ BATCH_SLOTS = 4
 """Graph has four requests of a batch under way, which is all that an app may have for photos (throttling-limits)."""
 LONGEST_CODE = 100
 """Characters of an error's code; it becomes a reason, which the report counts and names."""
+MOST_ROLES = 20
+"""Roles of the photo update settings that are kept; the service has two."""
 EXPIRED = frozenset({"Directory_ExpiredPageToken", "Directory_ExpiredSkipToken"})
 
 T = TypeVar("T")
@@ -145,8 +147,13 @@ class Graph:
             )  # fmt: skip
         except ServiceError:
             return None
+        if answer.status != 200:
+            return None
         held = answer.json()
-        return {name: held.get(name) for name in ("source", "allowedRoles")} if answer.status == 200 else None
+        # Microsoft's own pages show an empty list of roles as {}, null or nothing at all.
+        roles = held.get("allowedRoles")
+        named = [told(role, LONGEST_CODE) for role in roles if isinstance(role, str)] if isinstance(roles, list) else []
+        return {"source": told(held.get("source"), LONGEST_CODE), "allowedRoles": named[:MOST_ROLES]}
 
     async def pages(self, path: str, *, eventual: bool = False) -> AsyncIterator[list[dict[str, Any]]]:
         """Every page of a collection, following `@odata.nextLink` as it stands.
