@@ -37,16 +37,17 @@ def test_everything_said_of_every_copy_is_the_truth_whichever_store_graph_reads(
     done = command("audit", "--config", served.config)
     truth = truth_of(served)
     assert done.code == 1, done.err
-    assert done.rows.keys() == truth.keys()
+    rows = done.rows
+    assert rows.keys() == truth.keys()
     said = ("status", "verdict", "cause")
     wrong = {
         key: [(row[name], truth[key][name]) for name in said if row[name] != truth[key][name]]
-        for key, row in done.rows.items()
+        for key, row in rows.items()
         if any(row[name] != truth[key][name] for name in said)
     }
     assert wrong == {}
     digests = {key: row["sha256"] for key, row in truth.items() if row["sha256"]}
-    assert {key: done.rows[key]["sha256"] for key in digests} == digests
+    assert {key: rows[key]["sha256"] for key in digests} == digests
 
 
 @pytest.fixture(scope="module")
