@@ -70,6 +70,8 @@ async def _go_on(settings: Settings, run: RunFolder, progress: Progress, timing:
         if not run.shards:
             await _list(settings, run, services.graph, progress)
         services.expect(int(run.manifest["scope"]["in_scope"]))
+        if "photo_updates" not in run.manifest:
+            run.update(photo_updates=await services.graph.photo_updates())
         seconds = await collect(run, services, progress)
         await recount(run, services.graph, progress)
         run.update(requests=_add(run.manifest.get("requests", {}), services.requests()), seconds=seconds)

@@ -227,6 +227,7 @@ _FOUND_COLUMNS = (
     Column("detail", "string", "detail"),
     Column("picture_id", "string", "picture id"),
     Column("looks", "string", "why a placeholder was taken for one"),
+    Column("activated_at", "string", "when the account was first used"),
     *FINGERPRINT_COLUMNS,
 )
 
@@ -388,6 +389,7 @@ def _found_row(found: Found) -> dict[str, Any]:
         "detail": found.detail,
         "picture_id": found.picture_id,
         "looks": found.looks,
+        "activated_at": found.activated_at,
         **frames.fingerprint_row(found.fingerprint, found.digest),
     }
 
@@ -396,5 +398,5 @@ def _found_of(row: dict[str, Any]) -> Found:
     return Found(
         row["id"], tuple(map(unquote, row["addresses"].split())), Status(row["status"]), frames.fingerprint_of(row),
         row["reason"], row["detail"], row["picture_id"], row["looks"],
-        "" if row["recipe"] else row["sha256"],
+        "" if row["recipe"] else row["sha256"], row.get("activated_at", ""),
     )  # fmt: skip

@@ -8,22 +8,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pyarrow as pa
 
 from auditor.collection import Progress
 from auditor.comparison import judge
+from auditor.diagnosis.causes import written
+from auditor.diagnosis.fixes import FIXES
 from auditor.diagnosis.owners import Owners, index
-from auditor.diagnosis.rules import Case, diagnose
+from auditor.diagnosis.rules import Case, diagnose, explain_without_drift
+from auditor.diagnosis.tenant import tenant_facts
 from auditor.model import (
     DRIFT,
     EXEMPT_REASONS,
     FAULT_REASONS,
     VERDICT_COLUMNS,
     Fingerprint,
-    Reason,
     Status,
     Verdict,
     Workload,
@@ -91,8 +93,10 @@ def judge_run(run: RunFolder, require: Sequence[Workload], progress: Progress) -
         progress.advance("judging", len(users))
     if run.manifest["photos"] == "drift" and not run.finished:
         run.drop_pictures(frozenset(wanted - {""}))
-    facts = _tenant_facts(reasons, counts, run.manifest.get("refusals", {}))
     refusals = run.manifest.get("refusals", {})
+    facts = _tenant_facts(
+        reasons, counts, refusals, run.manifest.get("photo_updates"), str(run.manifest.get("app") or "")
+    )
     incomplete = [_told(sentence, refusals) for sentence in _incomplete(reasons, counts, learned, require)]
     if problem := run.manifest["scope"].get("problem"):
         incomplete.insert(0, f"The directory's list may not be whole: {problem}. To mend it: audit again.")
@@ -145,13 +149,12 @@ def _owners(run: RunFolder, reference: Workload, tiles: Mapping[Tile, int]) -> _
 
 
 def _diagnose(verdicts: pd.DataFrame, observations: pa.Table, users: pd.DataFrame, known: _Known) -> None:
-    """Fill cause, evidence and fix of the rows that drifted."""
-    drifted = verdicts.index[verdicts["verdict"].isin(DRIFT)]
-    if drifted.empty:
-        return
-    plans = dict(zip(users["user_id"], users["exchange_plan"], strict=True))
-    own = verdicts[verdicts["workload"] == verdicts["reference"]]
-    held = dict(zip(own["user_id"], own["status"], strict=True))
+    """Fill cause, evidence, fix and causes: of the rows that drifted, and causes alone of the others."""
+    people = {row["user_id"]: row for row in _records(users, _OF_A_PERSON)}
+    rows = _records(verdicts, _OF_A_CASE)
+    copies: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        copies.setdefault(str(row["user_id"]), []).append(row)
     places = {
         (user_id, workload): row
         for row, (user_id, workload, judged) in enumerate(
@@ -159,28 +162,61 @@ def _diagnose(verdicts: pd.DataFrame, observations: pa.Table, users: pd.DataFram
         )
         if judged
     }
-    for at in drifted:
-        row = verdicts.loc[at]
+    filled: dict[str, list[str]] = {column: [""] * len(rows) for column in ("cause", "evidence", "fix", "causes")}
+    for at, row in enumerate(rows):
+        if row["verdict"] in _NOTHING_TO_EXPLAIN:
+            continue
+        drifts = row["verdict"] in DRIFT
         owners: tuple[str, ...] = ()
-        if row["status"] == Status.PHOTO and row["verdict"] in {Verdict.MISMATCH, Verdict.UNEXPECTED}:
+        if drifts and row["status"] == Status.PHOTO and row["verdict"] in {Verdict.MISMATCH, Verdict.UNEXPECTED}:
             place = places[row["user_id"], row["workload"]]
             copy = frames.fingerprint_of(observations.slice(place, 1).to_pylist()[0])
             found = known.owners.of(copy, besides=str(row["user_id"])) if copy else ()
             owners = tuple(known.upns[user_id] for user_id in found)
-        case = Case(
-            workload=Workload(str(row["workload"])),
-            verdict=Verdict(str(row["verdict"])),
-            status=Status(str(row["status"])),
-            reference_status=Status(held.get(row["user_id"], Status.UNKNOWN)),
-            exchange_plan=bool(plans.get(row["user_id"])),
-            signals=json.loads(str(row["signals"])),
-            width=int(row["width"]),
-            height=int(row["height"]),
-            owners=owners,
-            kind=str(row["kind"]),
-        )
-        rule = diagnose(case)
-        verdicts.loc[at, ["cause", "evidence", "fix"]] = [rule.cause, rule.evidence(case), rule.fix]
+        case = _case(row, copies[str(row["user_id"])], people.get(row["user_id"], {}), owners)
+        rules = diagnose(case) if drifts else explain_without_drift(case)
+        if drifts:
+            first = rules[0]
+            filled["cause"][at], filled["evidence"][at] = first.cause, first.evidence(case)
+            filled["fix"][at] = FIXES[first.cause][0].words
+        if rules:
+            filled["causes"][at] = written(rules, case)
+    for column, values in filled.items():
+        verdicts[column] = values
+
+
+def _records(frame: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
+    return cast("list[dict[str, Any]]", frame[list(columns)].to_dict("records"))
+
+
+_OF_A_PERSON = ("user_id", "exchange_plan", "kiosk", "synced")
+_OF_A_CASE = (
+    "user_id", "workload", "verdict", "status", "reference", "reason", "kind", "width", "height", "signals",
+)  # fmt: skip
+_NOTHING_TO_EXPLAIN = frozenset({Verdict.MATCH, Verdict.REFERENCE})
+
+
+def _case(
+    row: Mapping[str, Any], copies: Sequence[Mapping[str, Any]], person: Mapping[str, Any], owners: tuple[str, ...]
+) -> Case:
+    reference = next((copy["status"] for copy in copies if copy["workload"] == copy["reference"]), Status.UNKNOWN)
+    return Case(
+        workload=Workload(row["workload"]),
+        verdict=Verdict(row["verdict"]),
+        status=Status(row["status"]),
+        reference_status=Status(reference),
+        exchange_plan=bool(person.get("exchange_plan")),
+        signals=json.loads(row["signals"]),
+        width=int(row["width"]),
+        height=int(row["height"]),
+        owners=owners,
+        kind=str(row["kind"]),
+        reason=str(row["reason"]),
+        is_reference=row["workload"] == row["reference"],
+        kiosk=bool(person.get("kiosk")),
+        synced=bool(person.get("synced")),
+        others=tuple((Status(copy["status"]), str(copy["reason"])) for copy in copies if copy is not row),
+    )
 
 
 def _alike(reasons: Mapping[tuple[str, str], int], counts: Mapping[str, int]) -> Iterable[tuple[str, str]]:
@@ -188,46 +224,14 @@ def _alike(reasons: Mapping[tuple[str, str], int], counts: Mapping[str, int]) ->
     return ((workload, reason) for (workload, reason), count in reasons.items() if count == counts[workload] > 1)
 
 
-_FACTS = {
-    Reason.NOT_SEPARATELY_READABLE: (
-        "ews_off",
-        "Exchange Web Services are off for this app, so the mailbox's own copy cannot be seen separately from Graph's.",
-        "If the mailbox's copy must be checked: read EwsAllowedAppIDs with Get-OrganizationConfig"
-        " -RetrieveEwsOperationAccessPolicy, and set the list again with this app added to it. The setting replaces"
-        " the whole list, and Exchange Web Services end in Exchange Online on 2027-04-01.",
-    ),
-    Reason.ENGAGE_NOT_SUBSCRIBED: (
-        "engage_not_subscribed",
-        "This tenant has no Viva Engage, or it is switched off: there is no copy to check.",
-        "Nothing: leave yammer.enabled out of the settings.",
-    ),
-    Reason.SIGN_IN_NEEDS_CERTIFICATE: (
-        "sharepoint_sign_in",
-        "SharePoint takes no app-only token that was got with a client secret.",
-        "Sign in with a certificate (sign_in.certificate).",
-    ),
-}
-
-
 def _tenant_facts(
-    reasons: Mapping[tuple[str, str], int], counts: Mapping[str, int], refusals: Mapping[str, Mapping[str, str]]
+    reasons: Mapping[tuple[str, str], int],
+    counts: Mapping[str, int],
+    refusals: Mapping[str, Mapping[str, str]],
+    photo_updates: Mapping[str, Any] | None = None,
+    app: str = "",
 ) -> list[dict[str, str]]:
-    facts = []
-    for workload, reason in _alike(reasons, counts):
-        refusal = refusals.get(workload, {})
-        cause, sentence, fix = _FACTS.get(
-            Reason(reason) if reason in set(Reason) else Reason.UNEXPECTED_ANSWER,
-            ("permission_missing" if reason == Reason.PERMISSION_MISSING else reason, "", ""),
-        )
-        facts.append(
-            {
-                "workload": workload,
-                "cause": cause,
-                "sentence": sentence or refusal.get("sentence") or f"Every copy is unknown: {reason}.",
-                "fix": fix or refusal.get("remedy", ""),
-            }
-        )
-    return facts
+    return tenant_facts(_alike(reasons, counts), refusals, photo_updates, app)
 
 
 def _incomplete(

@@ -93,6 +93,17 @@ class Decision(StrEnum):
     """Two photographs."""
 
 
+class Confidence(StrEnum):
+    """How sure a cause is, the surest first."""
+
+    CERTAIN = "certain"
+    """The service said so, or the pictures show it."""
+    LIKELY = "likely"
+    """Signals that this cause leaves, and that others seldom do."""
+    POSSIBLE = "possible"
+    """It fits, and so may something that cannot be read."""
+
+
 class Picture(StrEnum):
     """Which picture of a workload an observation is about."""
 
@@ -344,6 +355,12 @@ VERDICT_COLUMNS = (
     Column("cause", "string", "why a copy drifted, as a slug; empty without drift"),
     Column("evidence", "string", "the signals that speak for the cause, as a sentence"),
     Column("fix", "string", "what mends it, as a sentence"),
+    Column(
+        "causes",
+        "string",
+        "every cause that fits, the surest first, as a JSON array of objects with cause, confidence and evidence; also"
+        " why a copy without drift could not be read, or is not there",
+    ),
     Column("picture", "string", "which picture of the workload was judged"),
     Column("way", "string", "by which way it was read"),
     Column("observed_at", "timestamp", "when it was read"),

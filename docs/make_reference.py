@@ -17,6 +17,9 @@ import click
 from auditor.cli import commands as program
 from auditor.cli.ending import DRIFTED, FAILED, INCOMPLETE, INTERRUPTED, NO_DRIFT, USAGE
 from auditor.comparison import OWN_ROW, TABLE
+from auditor.diagnosis import tenant
+from auditor.diagnosis.fixes import FIXES
+from auditor.diagnosis.rules import RULES, UNEXPLAINED, WITHOUT_DRIFT
 from auditor.model import (
     DRIFT,
     EXEMPT_REASONS,
@@ -25,6 +28,7 @@ from auditor.model import (
     USER_COLUMNS,
     VERDICT_COLUMNS,
     Column,
+    Confidence,
     Picture,
     Reason,
     Status,
@@ -34,7 +38,7 @@ from auditor.model import (
 )
 from auditor.report.tables import INCOMPLETE as RUN_INCOMPLETE
 from auditor.report.tables import OBSERVATIONS, USERS_CSV
-from auditor.report.wording import VERDICTS
+from auditor.report.wording import CAUSES, VERDICTS
 from auditor.settings import _KNOWN as KNOWN_SETTINGS
 from auditor.settings import env_name
 
@@ -58,7 +62,7 @@ HEAD = """\
 Made from the code by `python docs/make_reference.py`; edit the code, not this page.
 
 [Commands](#commands) · [Exit codes](#exit-codes) · [Settings](#settings) · [Statuses](#statuses) ·
-[Verdicts](#verdicts) · [Reasons](#reasons) · [Tables](#tables)
+[Verdicts](#verdicts) · [Reasons](#reasons) · [Causes](#causes) · [Tables](#tables)
 """
 
 EXIT_CODES = (
@@ -103,6 +107,12 @@ REASONS_WORDS = """\
 Why a status is `unknown`. A reason is one of these, or the code with which the service itself answered (for example
 `ErrorNonExistentMailbox`, `HTTP 403`). A copy that was read and has no reference to be held against carries the
 reference's reason, or `reference_not_readable`.
+"""
+
+CAUSES_WORDS = """\
+Why a copy drifted (the column `cause`), why one that did not drift is absent or could not be read (only in `causes`),
+and what is true of the whole tenant (`tenant_facts` in the run's `manifest.json`). Several may fit one copy: they are
+ranked by confidence. A fix is for a person to carry out, who may do so with the role that is named.
 """
 
 TABLES_WORDS = """\
@@ -201,6 +211,29 @@ def _vocabulary() -> Iterator[str]:
     yield REASONS_WORDS
     said = meanings(Reason)
     yield _table(("reason", "meaning", "exit code"), [(f"`{one}`", said[one], _weight(one)) for one in Reason])
+    yield "## Causes\n"
+    yield CAUSES_WORDS
+    yield _table(("confidence", "meaning"), [(f"`{name}`", text) for name, text in meanings(Confidence).items()])
+    for title, rules in (
+        ("Of drift", [(rule.cause, rule.settle) for rule in (*RULES, UNEXPLAINED)]),
+        ("Of copies without drift", [(rule.cause, rule.settle) for rule in WITHOUT_DRIFT]),
+        ("Of the whole tenant", [*((rule.cause, rule.settle) for rule in tenant.RULES), tenant.UPLOADS]),
+    ):
+        yield f"### {title}\n"
+        yield _table(
+            ("cause", "in words", "what would settle it", "fix", "touches", "role", "undo", "what else it does"),
+            [
+                (f"`{cause}`", CAUSES[cause], settle, fix.words, fix.touches, fix.role, fix.undo, fix.side_effects)
+                for cause, settle in _once(rules)
+                for fix in FIXES[cause]
+            ],
+        )
+
+
+def _once(rules: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Each cause once, with what its first rule says."""
+    for cause in dict.fromkeys(cause for cause, _ in rules):
+        yield cause, next(settle for named, settle in rules if named == cause)
 
 
 def _cell(verdict: Verdict | None) -> str:

@@ -10,6 +10,7 @@ from typing import Literal, cast
 import click
 
 from auditor.simulator.fault_plan import Plan, PlanError, read_plan
+from auditor.simulator.graph_settings import Uploads
 from auditor.simulator.population import make_tenant
 from auditor.simulator.server import PortInUseError, Serving, serve
 from auditor.simulator.services import ORIGINS, Options, parse_role
@@ -54,6 +55,13 @@ def _names(_context: click.Context, _parameter: click.Parameter, value: str | No
 )
 @click.option("--ews", type=click.Choice(["on", "off"]), default="on", show_default=True, help="Exchange Web Services.")
 @click.option("--engage/--no-engage", default=True, help="Whether the tenant has Viva Engage.")
+@click.option(
+    "--uploads",
+    type=click.Choice(["everyone", "admins", "on-premises"]),
+    default="everyone",
+    show_default=True,
+    help="Who may change a user's photo.",
+)
 @click.option(
     "--without-role",
     "without_roles",
@@ -102,6 +110,7 @@ def command(
     photo_store: str,
     ews: str,
     engage: bool,
+    uploads: str,
     without_roles: frozenset[tuple[str, str]],
     expired_certificate: bool,
     base_port: int | None,
@@ -129,6 +138,7 @@ def command(
     options = Options(
         ews=ews == "on",
         engage=engage,
+        uploads=cast("Uploads", uploads),
         without_roles=without_roles,
         expired_certificate=expired_certificate,
         faults=faults,

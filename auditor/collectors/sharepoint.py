@@ -92,6 +92,7 @@ class SharePoint:
             return [observed(user, self.workload, Status.NOT_PROVISIONED, Way.USERPHOTO)]
         signals = {name: profile.properties.get(name, "") for name in SIGNALS}
         signals["PictureURL"] = "set" if profile.properties.get("PictureURL") else ""
+        signals["PictureURL-host"] = self._strange_host(profile.properties.get("PictureURL", ""))
         if profile.status != 200:
             told = profile.error or f"HTTP {profile.status}"
             return [
@@ -146,6 +147,14 @@ class SharePoint:
                     reason=Reason.GEO_UNKNOWN,
                 )
         return profile, site
+
+    def _strange_host(self, url: str) -> str:
+        """The host of a `PictureURL` that lies on none of the My Site hosts, as after a tenant was renamed."""
+        try:
+            origin = origin_of(url) if url else ""
+        except BadOrigin:
+            return ""
+        return "" if origin in self.my_sites else origin.removeprefix("https://")
 
     async def _pictures(
         self, user: User, site: str, profile: ProfileAnswer, signals: Mapping[str, str]

@@ -33,6 +33,7 @@ class Found:
     picture_id: str
     looks: str
     digest: str = ""
+    activated_at: str = ""
 
 
 @dataclass
@@ -116,6 +117,7 @@ class Yammer:
             picture_id,
             seen.looks,
             seen.digest,
+            user.activated_at,
         )
 
     async def _picture(self, user: EngageUser) -> Looked:
@@ -172,5 +174,7 @@ def join(user: User, candidates: Sequence[Found], way: Way) -> Observation:
     return observed(
         user, Workload.YAMMER, one.status, way, reason=one.reason, detail=one.detail, fingerprint=one.fingerprint,
         digest=one.digest,
-        signals={"engage_id": one.id, "picture_id": one.picture_id, "looks": one.looks},
+        signals={
+            "engage_id": one.id, "picture_id": one.picture_id, "activated_at": one.activated_at, "looks": one.looks,
+        },
     )  # fmt: skip

@@ -30,8 +30,10 @@ from auditor.runs.manifest import RunError
 
 ERASED = "(erased)"
 """What stands where other people's rows named the person."""
-_TOLD = ("detail", "note", "evidence", "fix", "signals")
+_TOLD = ("detail", "note", "evidence", "fix", "signals", "causes")
 """The columns of other people's rows that may name the person."""
+_JSON = frozenset({"signals", "causes"})
+"""Those that hold JSON: a name is looked for in its values, where no quote or backslash is spelled otherwise."""
 _SHORTEST_NUMBER = 6
 """Digits from which on an account number of Viva Engage is taken for one wherever it stands alone."""
 _NAMES_ANOTHER = "photo_of_another_user"
@@ -278,12 +280,23 @@ def _without(table: pa.Table, person: Person) -> pa.Table | None:
     blank = {name: value for name, value in frames.fingerprint_row(None).items() if name in _IDENTIFYING}
     made = []
     for row in kept:
-        new = row | {name: clean(row[name]) for name in told if row[name]}
+        new = row | {name: _cleaned(name, row[name], clean) for name in told if row[name]}
         # Other people's copies that are known to show the person's photo keep their verdict and lose the photo.
         if (row["user_id"], row.get("workload"), row.get("sha256")) in person.shown_by:
             new |= {name: value for name, value in blank.items() if name in row}
         made.append(new)
     return None if made == rows else pa.Table.from_pylist(made, schema=table.schema)
+
+
+def _cleaned(column: str, text: str, clean: Callable[[str], str]) -> str:
+    try:
+        held = json.loads(text) if column in _JSON else None
+    except ValueError:
+        held = None
+    if held is None:
+        return clean(text)
+    cleaned = _scrub(held, clean)
+    return text if cleaned == held else json.dumps(cleaned, ensure_ascii=False)
 
 
 _IDENTIFYING = {column.name for column in FINGERPRINT_COLUMNS} - {"format", "width", "height", "size"}

@@ -22,6 +22,8 @@ from auditor.services.text import told
 from auditor.services.whole import json_answer, picture_answer
 
 VERSION = "/v1.0"
+PHOTO_UPDATES = "/beta/admin/people/photoupdatesettings"
+"""There is no such path in v1.0."""
 PAGE = 999
 """The largest `$top` for users."""
 BATCH = 20
@@ -41,6 +43,8 @@ BATCH_SLOTS = 4
 """Graph has four requests of a batch under way, which is all that an app may have for photos (throttling-limits)."""
 LONGEST_CODE = 100
 """Characters of an error's code; it becomes a reason, which the report counts and names."""
+MOST_ROLES = 20
+"""Roles of the photo update settings that are kept; the service has two."""
 EXPIRED = frozenset({"Directory_ExpiredPageToken", "Directory_ExpiredSkipToken"})
 
 T = TypeVar("T")
@@ -128,6 +132,28 @@ class Graph:
             return None
         text = answer.body[:64].decode("ascii", "replace").lstrip("\ufeff\N{REPLACEMENT CHARACTER}").strip()
         return int(text) if answer.status == 200 and text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+    async def photo_updates(self) -> dict[str, Any] | None:
+        """Who may change a photo in this tenant (photoupdatesettings-get, beta); None where that cannot be learned.
+
+        It takes PeopleSettings.Read.All, which nothing else here needs: without it there is nothing to say.
+        """
+        try:
+            answer = _single(
+                await self.api.send(
+                    "GET", PHOTO_UPDATES, headers={"Accept": "application/json"}, whole=json_answer,
+                    attempts=COUNT_ATTEMPTS,
+                )
+            )  # fmt: skip
+        except ServiceError:
+            return None
+        if answer.status != 200:
+            return None
+        held = answer.json()
+        # Microsoft's own pages show an empty list of roles as {}, null or nothing at all.
+        roles = held.get("allowedRoles")
+        named = [told(role, LONGEST_CODE) for role in roles if isinstance(role, str)] if isinstance(roles, list) else []
+        return {"source": told(held.get("source"), LONGEST_CODE), "allowedRoles": named[:MOST_ROLES]}
 
     async def pages(self, path: str, *, eventual: bool = False) -> AsyncIterator[list[dict[str, Any]]]:
         """Every page of a collection, following `@odata.nextLink` as it stands.

@@ -32,6 +32,8 @@ class EngageUser:
     """Signed and expiring; never kept."""
     picture_id: str
     """The last part of the picture's path: stable while the picture is."""
+    activated_at: str = ""
+    """When the account was first used, as `2021/10/08 11:45:32 +0000`; empty where it is not said so."""
 
     @property
     def nameless(self) -> bool:
@@ -111,7 +113,9 @@ def parse(entry: Mapping[str, Any]) -> EngageUser:
         dict.fromkeys(writable(one).strip().lower() for one in found if isinstance(one, str) and one.strip())
     )
     identity = "" if entry.get("id") is None else str(entry["id"])
-    return EngageUser(identity, addresses, str(entry.get("state") or ""), url, picture_id(url))
+    since = str(entry.get("activated_at") or "")
+    since = since if re.match(r"[0-9]{4}/[0-9]{2}/[0-9]{2} ", since) else ""
+    return EngageUser(identity, addresses, str(entry.get("state") or ""), url, picture_id(url), since[:25])
 
 
 def picture_id(url: str) -> str:

@@ -8,6 +8,7 @@ from auditor.simulator.asgi import Request, Response, Service
 from auditor.simulator.graph_answers import GraphAccess, graph_error, plain_graph_error
 from auditor.simulator.graph_batch import batch_route
 from auditor.simulator.graph_photos import Photos
+from auditor.simulator.graph_settings import PhotoSettings, Uploads
 from auditor.simulator.graph_users import LARGEST_PAGE, Directory
 from auditor.simulator.lookup import Lookup
 from auditor.simulator.requestlog import RequestLog
@@ -18,7 +19,14 @@ _KEY_IN_PARENTHESES = re.compile(r"(?i)/(users|groups)\('([^/]+?)'\)")
 
 
 def make_graph(
-    origin: str, lookup: Lookup, mint: Mint, organisation: str, log: RequestLog, *, largest_page: int = LARGEST_PAGE
+    origin: str,
+    lookup: Lookup,
+    mint: Mint,
+    organisation: str,
+    log: RequestLog,
+    *,
+    largest_page: int = LARGEST_PAGE,
+    uploads: Uploads = "everyone",
 ) -> Service:
     """The Graph service; a page of users holds no more than `largest_page`, whatever was asked for."""
     access = GraphAccess(mint)
@@ -30,7 +38,8 @@ def make_graph(
             return [graph_error(400, "BadRequest", "A batch cannot hold a batch.")]
         return service.steps(request)
 
-    routes = [batch_route(access, ask), *directory.routes(), *photos.routes()]
+    settings = PhotoSettings(origin, access, uploads)
+    routes = [batch_route(access, ask), *directory.routes(), *photos.routes(), *settings.routes()]
     service = Service("graph", origin, routes, error=plain_graph_error, normalise=_normalise, log=log)
     return service
 

@@ -69,6 +69,8 @@ _PLANS: dict[str, tuple[Plan, ...]] = {
 }
 
 _SATELLITE = 0.08
+_ACTIVATED = "2021/10/08 11:45:32 +0000"
+_BEFORE_NATIVE_MODE = "2017/05/16 08:20:11 +0000"
 _PARTNERS = ("fabrikam.com", "adventure-works.com", "tailspintoys.com", "wingtip.example")
 _NO_PHOTO_WAYS: tuple[NoPhoto, ...] = get_args(NoPhoto)
 _PICTURE_ID = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz0123456789"
@@ -339,6 +341,8 @@ class _Maker:
             full_name=account.display_name,
             picture=held.engage,
             picture_id=_picture_id(rng) if held.engage else "",
+            activated_at=_BEFORE_NATIVE_MODE if held.engage_own else _ACTIVATED,
+            own_photo=held.engage_own,
         )
         if held.engage_accounts == 1:
             return (first,)
@@ -413,7 +417,7 @@ def _profile(
     if not held.profile:
         return None
     shown = None if held.hidden else held.stored
-    if who in WITHOUT_EXCHANGE and behind_graph:
+    if who in WITHOUT_EXCHANGE and behind_graph and not held.local:
         # Since MC653734: users without an Exchange licence are shown the Graph photo, whatever is stored.
         shown = behind_graph
     timestamp = {"never": "", "lately": str(lately), "long_ago": str(long_ago)}[held.updated]
@@ -421,6 +425,7 @@ def _profile(
         object_id=earlier_account if held.reused else account_id,
         stored=held.stored,
         picture_url=held.picture_url,
+        old_host=held.old_host,
         shown=shown,
         timestamp=timestamp,
         placeholder_state=held.placeholder_state,

@@ -48,7 +48,15 @@ RESOURCES = (
 )
 
 APP_ROLES: Mapping[str, frozenset[str]] = {
-    "graph": frozenset({"User.Read.All", "ProfilePhoto.Read.All", "GroupMember.Read.All", "MailboxSettings.Read"}),
+    "graph": frozenset(
+        {
+            "User.Read.All",
+            "ProfilePhoto.Read.All",
+            "GroupMember.Read.All",
+            "MailboxSettings.Read",
+            "PeopleSettings.Read.All",
+        }
+    ),
     "exchange": frozenset({"full_access_as_app"}),
     "sharepoint": frozenset({"User.Read.All", "Sites.Read.All"}),
     "yammer": frozenset(),

@@ -92,12 +92,18 @@ class Holdings:
     picture_url: bool = False
     hidden: bool = False
     """The default person is shown, whatever is stored."""
+    local: bool = False
+    """What is stored is shown even to users without an Exchange licence."""
+    old_host: bool = False
+    """The profile's picture address is from before the tenant was renamed."""
     updated: Literal["never", "long_ago", "lately"] = "lately"
     placeholder_state: str = ""
     exchange_sync_state: str = ""
     personal_site_state: str = "2"
     engage_accounts: Literal[0, 1, 2] = 1
     engage: StoredPicture | None = None
+    engage_own: bool = False
+    """The Engage account is from before April 2020, and its picture was uploaded there."""
     engage_other: StoredPicture | None = None
     """The picture of the second account, where two claim the same address."""
     synced: bool | None = None
@@ -293,6 +299,23 @@ def _placeholder_state(hand: Hand) -> Holdings:
     return replace(everywhere(hand.own()), hidden=True, placeholder_state="1")
 
 
+def _without_licence(hand: Hand) -> Holdings:
+    # Users without an Exchange licence are shown the Graph photo where that has come to them (MC653734, in stages);
+    # here it has not, and SharePoint shows the file that nothing has updated since.
+    return replace(
+        without_mailbox(everywhere(hand.own())), stored=hand.earlier(), updated="long_ago", local=True, synced=False
+    )
+
+
+def _renamed_tenant(hand: Hand) -> Holdings:
+    held = replace(everywhere(hand.own()), old_host=True, updated="long_ago")
+    return replace(held, stored=hand.earlier()) if hand.turn % 2 else replace(held, hidden=True)
+
+
+def _engage_own_photo(hand: Hand) -> Holdings:
+    return replace(everywhere(hand.own()), engage=hand.earlier(), engage_own=True)
+
+
 def _blanked(hand: Hand) -> Holdings:
     return put(everywhere(hand.own()), "sharepoint", blank(hand))
 
@@ -474,6 +497,14 @@ _ALL: tuple[Scenario, ...] = (
     Scenario("sharepoint_detached", "uploaded in SharePoint by hand, no longer following", _detached),
     Scenario("sharepoint_placeholder_state", "a URL is stored, yet the default is shown", _placeholder_state),
     Scenario("sharepoint_blanked", "the synchronisation wrote empty thumbnails", _blanked),
+    Scenario(
+        "sharepoint_without_licence",
+        "no mailbox, and SharePoint shows its own old file",
+        _without_licence,
+        Who.NO_EXCHANGE,
+    ),
+    Scenario("tenant_renamed", "the picture's address is on the tenant's old host", _renamed_tenant),
+    Scenario("engage_own_photo", "Engage kept a photo that was uploaded there years ago", _engage_own_photo),
     Scenario("cropped", "one copy is a part of the photo", _edited("crop", first=1)),
     Scenario("mirrored", "one copy is mirrored", _edited("mirror", first=1)),
     Scenario("rotated", "one copy lies on its side", _edited("rotate")),

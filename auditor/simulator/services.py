@@ -11,6 +11,7 @@ from auditor.simulator.exchange import make_exchange
 from auditor.simulator.fault_plan import Plan
 from auditor.simulator.faults import Faults
 from auditor.simulator.graph import make_graph
+from auditor.simulator.graph_settings import Uploads
 from auditor.simulator.graph_users import LARGEST_PAGE
 from auditor.simulator.identity import Identity, SignedInUser, SignInTimes
 from auditor.simulator.interference import Playing
@@ -58,6 +59,8 @@ class Options:
     ews: bool = True
     engage: bool = True
     """Whether the tenant has Viva Engage at all."""
+    uploads: Uploads = "everyone"
+    """Who may change a user's photo."""
     without_roles: frozenset[tuple[str, str]] = frozenset()
     """(resource, role) pairs that were not granted; the role in lower case."""
     expired_certificate: bool = False
@@ -126,7 +129,9 @@ def make_services(tenant: Tenant, origins: Mapping[str, str], options: Options |
     largest_page = LARGEST_PAGE if options.faults is None else min(LARGEST_PAGE, options.faults.largest_page)
     made = [
         Service("identity", origins["identity"], identity.routes(), error=plain_error, log=log),
-        make_graph(origins["graph"], lookup, mint, organisation, log, largest_page=largest_page),
+        make_graph(
+            origins["graph"], lookup, mint, organisation, log, largest_page=largest_page, uploads=options.uploads
+        ),
         make_exchange(origins["exchange"], lookup, mint, enabled=options.ews, log=log),
         *(make_sharepoint(host, log) for host in _hosts(origins, tenant, mint, options)),
         make_yammer(

@@ -14,6 +14,8 @@ from auditor.simulator.tenant import Account, Picture, Profile
 Geo = Literal["home", "satellite"]
 
 LIBRARY = "/User Photos"
+OLD_HOST = "https://contosoltd-my.sharepoint.com:443"
+"""The home geo's My Site host before the tenant was renamed; nobody serves it."""
 FOLDERS: dict[Geo, str] = {"home": "Profile Pictures", "satellite": "Profilbilder"}
 """The folder's name is in the language of the My Site host's root web."""
 # What a host says of a profile that lives in another geo: nothing of its picture.
@@ -96,7 +98,7 @@ class Profiles:
         if profile is None or not profile.picture_url:
             return ""
         name = f"{LIBRARY}/{FOLDERS[account.geo]}/{self.prefixes[account.id]}_MThumb.jpg"
-        return f"{self.my_sites[account.geo]}{quote(name)}"
+        return f"{OLD_HOST if profile.old_host else self.my_sites[account.geo]}{quote(name)}"
 
     def person(self, account: Account, profile: Profile, asked: Geo) -> dict[str, Any]:
         """`PersonProperties`, without metadata, as the hosts of one geo answer it.

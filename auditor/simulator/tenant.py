@@ -95,6 +95,8 @@ class Profile:
     """The library file; None: no file."""
     picture_url: bool = False
     """Whether the property `PictureURL` is set (it may be although the file is gone or a placeholder is shown)."""
+    old_host: bool = False
+    """Whether that property still names the My Site host from before the tenant was renamed."""
     shown: Picture | None = None
     """What userphoto.aspx shows; None: the default person."""
     timestamp: str = ""
@@ -119,6 +121,10 @@ class EngageUser:
     picture_id: str = ""
     """The path id of the mugshot; stable while the picture is."""
     other_addresses: tuple[str, ...] = ()
+    activated_at: str = "2021/10/08 11:45:32 +0000"
+    """When the account was first used."""
+    own_photo: bool = False
+    """Whether the picture was uploaded in Engage itself, before it took photos from Microsoft 365."""
     state: Literal["active", "suspended"] = "active"
 
 
@@ -134,6 +140,8 @@ class Truth:
     """The status is `placeholder` and only the picture's looks tell it."""
     needs_variant: bool = False
     """The verdict is right only with variant detection (an edited copy)."""
+    cause_without_drift: str = ""
+    """A cause slug where a copy that did not drift is absent or cannot be read for a reason; often ''."""
 
 
 @dataclass(frozen=True, slots=True)

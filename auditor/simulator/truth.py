@@ -23,7 +23,7 @@ from auditor.simulator.score import score as score
 from auditor.simulator.tenant import Account, EngageUser, Picture, Store, Tenant, Truth
 
 COLUMNS = ("user_id", "upn", "workload", "in_scope", "status", "verdict", "cause", "sha256")
-NOTES_COLUMNS = ("user_id", "workload", "scenario", "by_looks", "needs_variant")
+NOTES_COLUMNS = ("user_id", "workload", "scenario", "by_looks", "needs_variant", "cause_without_drift")
 DIGESTS_UP_TO = 500
 """Tenants of more users are written without digests: making every picture takes too long."""
 
@@ -55,9 +55,9 @@ class _Seen:
 
 
 @lru_cache(maxsize=4096)
-def _truth(status: str, verdict: str, cause: str, by_looks: bool, needs_variant: bool) -> Truth:
+def _truth(status: str, verdict: str, cause: str, by_looks: bool, needs_variant: bool, beside: str = "") -> Truth:
     """One object for all that are equal: a tenant of 100,000 users has only a few dozen."""
-    return Truth(status, verdict, cause, by_looks, needs_variant)
+    return Truth(status, verdict, cause, by_looks, needs_variant, beside)
 
 
 # Status ---------------------------------------------------------------------------------------------
@@ -175,6 +175,8 @@ def _cause(account: Account, workload: Workload, verdict: Verdict, reference: _S
         return "removed_at_reference" if reference.status is Status.ABSENT else "unexplained"
     if workload is Workload.SHAREPOINT:
         return _sharepoint_cause(account, verdict, copy)
+    if workload is Workload.YAMMER and verdict is Verdict.MISMATCH and engage_candidates(account)[0].own_photo:
+        return "engage_own_photo"
     if workload is Workload.EXCHANGE and verdict is Verdict.MISMATCH and _from_directory(copy):
         return "low_resolution_directory_copy"
     return "unexplained"
@@ -189,6 +191,10 @@ def _sharepoint_cause(account: Account, verdict: Verdict, copy: _Seen) -> str:
     profile = account.profile
     assert profile
     states = (profile.timestamp, profile.placeholder_state, profile.exchange_sync_state)
+    if profile.old_host:
+        return "tenant_renamed"
+    if verdict is Verdict.MISMATCH and not has_exchange_plan(account) and copy.picture is profile.stored:
+        return "sharepoint_without_exchange_licence"
     if verdict is Verdict.MISSING and not any(states):
         return "sharepoint_never_visited"
     if verdict is Verdict.MISMATCH and profile.exchange_sync_state == "0" and has_exchange_plan(account):
@@ -198,6 +204,44 @@ def _sharepoint_cause(account: Account, verdict: Verdict, copy: _Seen) -> str:
     if verdict is Verdict.PLACEHOLDER and copy.picture and copy.picture.upload.name.startswith("blank-"):
         return "sharepoint_blanked"
     return "unexplained"
+
+
+_REFUSALS: Mapping[str, str] = {
+    "AuthenticationError": "no_mailbox",
+    "ErrorNonExistentMailbox": "no_mailbox",
+    "MailboxNotHostedInExchangeOnline": "mailbox_on_premises",
+    "MailboxNotEnabledForRESTAPI": "mailbox_on_premises",
+    "Request_ResourceNotFound": "account_deleted_or_renamed",
+}
+"""What Graph's own code for a photo that it does not give means."""
+
+
+def _without_drift(account: Account, workload: Workload, seen: _Seen, ews: bool) -> str:
+    """Why a copy is not there or cannot be read, where its store knows."""
+    match workload, seen.status:
+        case Workload.ENTRA, Status.UNKNOWN:
+            assert account.graph.refusal
+            return _REFUSALS.get(account.graph.refusal.code, "")
+        case Workload.ENTRA, Status.ABSENT:
+            return "never_set" if _nobody_has_one(account, ews) else ""
+        case Workload.EXCHANGE, Status.NOT_PROVISIONED:
+            return "no_mailbox"
+        case Workload.EXCHANGE, Status.UNKNOWN if ews:
+            assert account.mailbox
+            return "no_mailbox" if account.mailbox.invalid_licence else "frontline_licence"
+        case Workload.SHAREPOINT, Status.NOT_PROVISIONED:
+            return "sharepoint_no_profile"
+        case Workload.SHAREPOINT | Workload.YAMMER, Status.UNKNOWN:
+            return "account_reused"
+        case Workload.YAMMER, Status.NOT_PROVISIONED:
+            return "not_in_engage"
+    return ""
+
+
+def _nobody_has_one(account: Account, ews: bool) -> bool:
+    """Whether no store that can be read holds a photo of this user."""
+    held = [_sharepoint(account), _yammer(account), *([_exchange(account)] if ews else [])]
+    return not any(one.status in {Status.PHOTO, Status.UNREADABLE, Status.UNKNOWN} for one in held)
 
 
 _DRIFT = {
@@ -233,6 +277,7 @@ def _truths(account: Account, reference: _Seen, owners: Mapping[str, int], ews: 
             "unexplained" if row is Verdict.BROKEN else "",
             reference.by_looks,
             needs_variant=False,
+            beside="" if row is Verdict.BROKEN else _without_drift(account, Workload.ENTRA, reference, ews),
         )
     }
     copies = {
@@ -251,6 +296,7 @@ def _truths(account: Account, reference: _Seen, owners: Mapping[str, int], ews: 
             cause,
             copy.by_looks,
             needs_variant=verdict is Verdict.VARIANT,
+            beside="" if verdict in _DRIFT else _without_drift(account, workload, copy, ews),
         )
     return truths
 
@@ -322,4 +368,5 @@ def _notes(accounts: Iterable[Account]) -> Iterator[Sequence[str]]:
                 account.scenario,
                 _flag(truth.by_looks),
                 _flag(truth.needs_variant),
+                truth.cause_without_drift,
             )

@@ -127,7 +127,7 @@ class Yammer:
             "summary": None,
             "expertise": None,
             "full_name": user.full_name,
-            "activated_at": "2021/10/08 11:45:32 +0000",
+            "activated_at": user.activated_at,
             "auto_activated": False,
             "show_ask_for_photo": user.picture is None,
             "first_name": account.given_name,

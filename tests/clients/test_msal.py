@@ -25,7 +25,13 @@ SCOPES = {
     "sharepoint_my_satellite": "https://contosoaus-my.sharepoint.com/.default",
 }
 ROLES = {
-    "graph": {"User.Read.All", "ProfilePhoto.Read.All", "GroupMember.Read.All", "MailboxSettings.Read"},
+    "graph": {
+        "User.Read.All",
+        "ProfilePhoto.Read.All",
+        "GroupMember.Read.All",
+        "MailboxSettings.Read",
+        "PeopleSettings.Read.All",
+    },
     "exchange": {"full_access_as_app"},
     "sharepoint": {"User.Read.All", "Sites.Read.All"},
     "sharepoint_my": {"User.Read.All", "Sites.Read.All"},

@@ -226,6 +226,41 @@ def test_a_list_whose_next_link_is_none_of_ours_is_never_taken_for_complete(
         asyncio.run(work())
 
 
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (
+            (200, JSON, wire("graph/photo-update-settings.json")),
+            {
+                "source": "cloud",
+                "allowedRoles": ["62e90394-69f5-4237-9190-012177145e10", "fe930be7-5e62-47db-91af-98c3a49a38b1"],
+            },
+        ),
+        ((200, JSON, wire("graph/photo-update-settings-default.json")), {"source": "", "allowedRoles": []}),
+        ((200, JSON, b'{"source": null, "allowedRoles": null}'), {"source": "", "allowedRoles": []}),
+        ((200, JSON, b'{"source": 7, "allowedRoles": [7, "a"]}'), {"source": "", "allowedRoles": ["a"]}),
+        ((200, JSON, b"{}"), {"source": "", "allowedRoles": []}),
+        ((403, JSON, wire("graph/directory-permission-missing.json")), None),
+        ((502, {}, b""), None),
+        ((200, {"Content-Type": "text/html"}, b"<html>sign in</html>"), None),
+    ],
+)
+def test_who_may_change_a_photo_is_read_as_documented_or_not_known(
+    start: Any, ca_bundle: Path, reply: Reply, expected: dict[str, Any] | None
+) -> None:
+    server = start()
+    server.answers(lambda path, sent, number: reply)
+
+    async def work() -> dict[str, Any] | None:
+        client = new_client(tls_context(ca_bundle))
+        try:
+            return await Graph(Api(server.origin, client, sleep=at_once)).photo_updates()
+        finally:
+            await client.aclose()
+
+    assert asyncio.run(work()) == expected
+
+
 def batch_of(items: list[dict[str, Any]]) -> Reply:
     return 200, JSON, json.dumps({"responses": items}).encode()
 
@@ -648,6 +683,19 @@ def test_what_is_stored_counts_only_where_what_is_shown_cannot_be_read(start: An
     ]
 
 
+def test_a_picture_on_a_host_that_is_none_of_the_tenants_is_named_and_never_asked(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    old = "https://contosoltd-my.sharepoint.com:443/User%20Photos/P/x_MThumb.jpg"
+    default, own = portrait(), portrait()
+    people(server, lambda path: (200, JPEG, default if "nobody" in path else own), PictureURL=old)
+    shown, stored = observe(ca_bundle, server, sharepoint, prepare=True)
+    assert shown.signals["PictureURL-host"] == "contosoltd-my.sharepoint.com"
+    assert (stored.judged, stored.reason) == (False, "host_not_allowed")
+    people(server, lambda path: (200, JPEG, default if "nobody" in path else own))
+    shown, _ = observe(ca_bundle, server, sharepoint, prepare=True)
+    assert "PictureURL-host" not in shown.signals
+
+
 def test_a_profile_of_another_account_is_unknown(start: Any, ca_bundle: Path) -> None:
     server = start()
     body = {"msOnline-ObjectId": "99999999-0000-4000-8000-000000000000"}
@@ -691,6 +739,17 @@ def test_engage_users_and_their_default_picture_are_read_as_documented(start: An
         default = "no_photo.png" in entry["mugshot_url"]
         # Pictures lie on a host that this test does not allow: never asked, and never called absent.
         assert str(one.status) == ("absent" if default else "unknown")
+        assert one.activated_at == entry["activated_at"]
+
+
+@pytest.mark.parametrize("said", [None, 7, "", "2017", "2017-05-16T08:20:11Z", "yesterday", "<b>2017/05/16 x</b>"])
+def test_when_an_engage_account_was_first_used_is_known_only_as_documented(
+    start: Any, ca_bundle: Path, said: object
+) -> None:
+    listed = [entry | {"activated_at": said} for entry in json.loads(wire("yammer/users.json"))]
+    server = start()
+    server.answers(lambda path, sent, number: (200, JSON, json.dumps(listed).encode()))
+    assert {one.activated_at for one in engage(ca_bundle, server, first_page)} == {""}
 
 
 def test_a_refused_engage_token_is_final_for_the_workload(start: Any, ca_bundle: Path) -> None:

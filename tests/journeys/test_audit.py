@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import html
 import json
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from auditor.collectors.build import permissions
-from auditor.diagnosis.rules import RULES
+from auditor.diagnosis.causes import explained
+from auditor.diagnosis.rules import RULES, WITHOUT_DRIFT
 from auditor.model import Workload
 from tests.journeys.conftest import Command
 
@@ -34,16 +37,17 @@ def test_everything_said_of_every_copy_is_the_truth_whichever_store_graph_reads(
     done = command("audit", "--config", served.config)
     truth = truth_of(served)
     assert done.code == 1, done.err
-    assert done.rows.keys() == truth.keys()
+    rows = done.rows
+    assert rows.keys() == truth.keys()
     said = ("status", "verdict", "cause")
     wrong = {
         key: [(row[name], truth[key][name]) for name in said if row[name] != truth[key][name]]
-        for key, row in done.rows.items()
+        for key, row in rows.items()
         if any(row[name] != truth[key][name] for name in said)
     }
     assert wrong == {}
     digests = {key: row["sha256"] for key, row in truth.items() if row["sha256"]}
-    assert {key: done.rows[key]["sha256"] for key in digests} == digests
+    assert {key: rows[key]["sha256"] for key in digests} == digests
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +135,21 @@ def test_a_missing_role_leaves_its_workload_unknown_and_names_the_permission(
 def test_every_rule_of_diagnosis_explains_a_scenario(by_default: Any) -> None:
     found = {row["cause"] for row in by_default.rows.values()}
     assert {rule.cause for rule in RULES} <= found
+
+
+def test_every_copy_is_explained_by_its_own_cause_and_by_none_where_all_is_well(whole: Any, by_default: Any) -> None:
+    truth = {(row["user_id"], row["workload"]): row["cause"] for row in whole.truth()}
+    notes = Path(whole.info["truth_file"]).with_name("truth-notes.csv")
+    with notes.open(encoding="utf-8", newline="") as file:
+        beside = {(row["user_id"], row["workload"]): row["cause_without_drift"] for row in csv.DictReader(file)}
+    found = set()
+    for key, row in by_default.rows.items():
+        named = [one.cause for one in explained(row)]
+        expected = truth[key] or beside[key]
+        assert named[:1] == ([expected] if expected else []), row
+        assert bool(row["evidence"]) is bool(row["cause"]) is bool(row["fix"])
+        found.update(named)
+    assert {rule.cause for rule in WITHOUT_DRIFT} <= found
 
 
 def test_named_users_are_audited_whatever_class_they_are_of(whole: Any, command: Command) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,22 @@ def test_only_the_whole_address_is_taken_for_the_person(tmp_path: Path) -> None:
     erase(run, "user1@contoso.com", "tester")
     (told,) = set(next(run.verdicts())["detail"])
     assert told == f"{ERASED}, xuser1@contoso.com, user1@contoso.com.br; {ERASED}."
+    run.close()
+
+
+@pytest.mark.parametrize("upn", ["anna@contoso.com", 'a"nna\\b@contoso.com', "jürgen.o'brien@contoso.com"])
+def test_a_person_named_among_the_causes_of_others_is_erased_there_however_json_spells_the_name(
+    tmp_path: Path, upn: str
+) -> None:
+    said = [{"cause": "photo_of_another_user", "confidence": "certain", "evidence": f"the photo of {upn}"}]
+    texts = {"causes": json.dumps(said, ensure_ascii=False), "signals": f"seen for {upn}"}
+    people = [user(1, upn=upn, mail=upn, addresses=(upn,)), user(2)]
+    run = make_run(tmp_path / "run", people, texts=texts)
+    erase(run, upn, "tester")
+    kept = next(run.verdicts())
+    assert [json.loads(cell)[0] for cell in set(kept["causes"])] == [said[0] | {"evidence": f"the photo of {ERASED}"}]
+    assert {json.loads(cell)["etag"] for cell in kept["signals"]} == {f"seen for {ERASED}"}
+    assert not traces(run, upn).any
     run.close()
 
 

@@ -264,6 +264,22 @@ def test_the_organisation(simulated: Any) -> None:
     assert body["value"][0]["verifiedDomains"][0]["name"] == "contoso.com"
 
 
+@pytest.mark.parametrize(
+    ("uploads", "file"),
+    [("admins", "graph/photo-update-settings.json"), ("everyone", "graph/photo-update-settings-default.json")],
+)
+def test_who_may_change_a_photo(simulate: Any, same_error: Any, wire: Any, uploads: str, file: str) -> None:
+    simulated = simulate(uploads=uploads)
+    path = "/beta/admin/people/photoUpdateSettings"
+    body, expected = said(simulated.ask("graph", path)), wire(file)
+    assert list(body) == list(expected)
+    assert {name: body[name] for name in ("source", "allowedRoles")} == {
+        name: expected[name] for name in ("source", "allowedRoles")
+    }
+    without = simulated.app_token("graph", roles={"User.Read.All"})
+    same_error(simulated.ask("graph", path, without), 403, "graph/directory-permission-missing.json")
+
+
 # Batches
 
 

@@ -91,6 +91,12 @@ ALWAYS: dict[str, list[list[str]]] = {
     "sharepoint_detached": [[REFERENCE, MATCH, "photo mismatch sharepoint_detached", MATCH]],
     "sharepoint_placeholder_state": [[REFERENCE, MATCH, "placeholder placeholder sharepoint_placeholder_state", MATCH]],
     "sharepoint_blanked": [[REFERENCE, MATCH, "placeholder placeholder sharepoint_blanked", MATCH]],
+    "sharepoint_without_licence": [[REFERENCE, NOT_KEPT, "photo mismatch sharepoint_without_exchange_licence", MATCH]],
+    "tenant_renamed": [
+        [REFERENCE, MATCH, "placeholder placeholder tenant_renamed", MATCH],
+        [REFERENCE, MATCH, "photo mismatch tenant_renamed", MATCH],
+    ],
+    "engage_own_photo": [[REFERENCE, MATCH, MATCH, "photo mismatch engage_own_photo"]],
     "cropped": [[REFERENCE, MATCH, MATCH, EDITED], [REFERENCE, MATCH, EDITED, MATCH]],
     "mirrored": [[REFERENCE, MATCH, MATCH, EDITED], [REFERENCE, MATCH, EDITED, MATCH]],
     "rotated": [[REFERENCE, MATCH, EDITED, MATCH], [REFERENCE, MATCH, MATCH, EDITED]],

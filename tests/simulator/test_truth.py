@@ -32,6 +32,19 @@ SLUGS = {
     "sharepoint_detached",
     "sharepoint_placeholder_state",
     "sharepoint_blanked",
+    "sharepoint_without_exchange_licence",
+    "tenant_renamed",
+    "engage_own_photo",
+}
+SLUGS_WITHOUT_DRIFT = {
+    "never_set",
+    "no_mailbox",
+    "mailbox_on_premises",
+    "sharepoint_no_profile",
+    "not_in_engage",
+    "account_deleted_or_renamed",
+    "account_reused",
+    "frontline_licence",
 }
 
 
@@ -188,6 +201,16 @@ def test_only_drift_has_a_cause_and_every_cause_is_a_known_slug(tenant: Tenant) 
     assert causes == SLUGS | {""}
 
 
+def test_a_copy_that_is_there_and_in_step_is_never_explained(tenant: Tenant) -> None:
+    found = set()
+    for account in tenant.accounts:
+        for truth in account.truth.values():
+            if truth.verdict not in {"no_photo", "not_applicable", "unchecked"}:
+                assert truth.cause_without_drift == ""
+            found.add(truth.cause_without_drift)
+    assert found == SLUGS_WITHOUT_DRIFT | {""}
+
+
 def test_looks_alone_tell_placeholders_but_not_the_default_person(tenant: Tenant) -> None:
     for account in tenant.accounts:
         truth = account.truth["sharepoint"]
@@ -226,7 +249,9 @@ def test_a_large_tenant_is_written_without_digests(tmp_path: Path) -> None:
 
 def test_the_notes_name_the_scenario_of_every_row(written: Path) -> None:
     notes = rows(written.with_name("truth-notes.csv"))
-    assert list(notes[0]) == ["user_id", "workload", "scenario", "by_looks", "needs_variant"]
+    assert list(notes[0]) == [
+        "user_id", "workload", "scenario", "by_looks", "needs_variant", "cause_without_drift",
+    ]  # fmt: skip
     assert len(notes) == 160
     assert {row["scenario"] for row in notes} <= set(SCENARIOS)
 
