@@ -40,7 +40,9 @@ from auditor.settings import Settings
 
 FEW = 100
 """Users that are listed to have somebody to ask about."""
-PROFILES = 5
+MAILBOXES = 6
+"""Mailboxes that are asked at most whether Exchange Web Services are on."""
+PROFILES = 12
 """Profiles that are read to find a stored picture and further geos."""
 TOKEN_ENDS_SOON = 7 * 86_400.0
 """Seconds before its end at which a token in a file is spoken of."""
@@ -210,7 +212,7 @@ class Asking:
 
     async def _ews(self, collector: Exchange) -> Finding:
         probe = "Exchange Web Services"
-        asked = [user for user in self.users if user.exchange_plan and not user.kiosk]
+        asked = [user for user in self.users if user.exchange_plan and not user.kiosk][:MAILBOXES]
         if not asked:
             return skipped(probe, f"none of the first {len(self.users)} users has a mailbox that could be asked for")
         try:

@@ -27,7 +27,8 @@ from auditor.simulator.population import make_tenant
 from auditor.simulator.server import Serving, running_tenant
 from auditor.simulator.services import ORIGINS, Options
 
-Answer = Callable[[str], tuple[int, str, bytes]]
+Answer = Callable[[str, str], tuple[int, str, bytes]]
+"""Path and the server's own origin to status, content type and body."""
 
 
 @dataclass
@@ -60,10 +61,12 @@ class Diagnosis:
         return "\n".join("\n".join((one.probe, one.says, *one.remedy)) for one in self.findings)
 
 
-def diagnose(config: Path, environ: Mapping[str, str] | None = None, **timing: Any) -> Diagnosis:
-    """Let the doctor look at a settings file."""
+def diagnose(
+    config: Path, environ: Mapping[str, str] | None = None, *, only: tuple[str, ...] = (), **timing: Any
+) -> Diagnosis:
+    """Let the doctor look at a settings file; `only`: of these workloads."""
     made = Diagnosis([])
-    settings = load(config, environ=environ or {})
+    settings = load(config, {"audit.workloads": only}, environ or {})
     asyncio.run(examine(settings, made.findings.append, tell=made.told.append, **timing))
     return made
 
@@ -95,7 +98,12 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
     with ExitStack() as stack:
 
         def start(
-            *, users: int = 24, scenarios: tuple[str, ...] = ("plain",), plan: str = "", log: bool = False, **options: Any
+            *,
+            users: int = 24,
+            scenarios: tuple[str, ...] = ("plain",),
+            plan: str = "",
+            log: bool = False,
+            **options: Any,
         ) -> Served:
             key = repr((users, scenarios, plan, log, sorted(options.items())))
             if key not in running:
@@ -128,14 +136,14 @@ def ca_bundle(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -
 
 @contextlib.contextmanager
 def tls_server(certificate: trustme.LeafCert, answer: Answer, date: str = "") -> Iterator[str]:
-    """An origin that answers `answer(path)`: status, content type, body; gives its address."""
+    """An origin that answers in this way; gives its address. `date`: what its clock says."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, kind, body = answer(self.path)
+            status, kind, body = answer(self.path, origin)
             self.send_response(status)
             for name, value in (("Content-Type", kind), ("Content-Length", str(len(body)))):
                 self.send_header(name, value)
@@ -154,9 +162,10 @@ def tls_server(certificate: trustme.LeafCert, answer: Answer, date: str = "") ->
     certificate.configure_cert(context)
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     http.socket = context.wrap_socket(http.socket, server_side=True)
+    origin = f"https://127.0.0.1:{http.server_address[1]}"
     threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
     try:
-        yield f"https://127.0.0.1:{http.server_address[1]}"
+        yield origin
     finally:
         http.shutdown()
         http.server_close()
@@ -193,16 +202,24 @@ def proxy(reply: bytes, certificate: trustme.LeafCert | None = None) -> Iterator
         server.shutdown()
 
 
-def refusal(code: int, error: str = "invalid_grant", words: str = "Refused.") -> str:
-    """A fault plan whose sign-in service refuses every token with this AADSTS code."""
-    body = json.dumps({"error": error, "error_description": f"AADSTS{code}: {words} Trace ID: 1", "error_codes": [code]})
-    return f"""
-[[always]]
-origin = "identity"
-form = "own/answer"
-match = "/oauth2/v2.0/token"
-times = "ever"
-status = 400
-content_type = "application/json"
-body = '''{body}'''
-"""
+def signing_in(answer: Mapping[str, Any], status: int = 400) -> Answer:
+    """A sign-in service whose token endpoint always answers so; made for `tls_server`, which tells it its address."""
+
+    def reply(path: str, origin: str) -> tuple[int, str, bytes]:
+        if path.endswith("/openid-configuration"):
+            base = f"{origin}/contoso/oauth2/v2.0"
+            said = {
+                "issuer": origin, "token_endpoint": f"{base}/token", "authorization_endpoint": f"{base}/authorize",
+                "device_authorization_endpoint": f"{base}/devicecode",
+            }  # fmt: skip
+            return 200, "application/json", json.dumps(said).encode()
+        return status, "application/json", json.dumps(answer).encode()
+
+    return reply
+
+
+def refusal(code: int, error: str = "invalid_grant") -> Answer:
+    """A sign-in service that refuses everyone with this AADSTS code."""
+    return signing_in(
+        {"error": error, "error_description": f"AADSTS{code}: Refused. Trace ID: 1", "error_codes": [code]}
+    )
