@@ -38,6 +38,7 @@ def command(config: Path | None, ca_bundle: Path | None, output: str) -> None:
     Exit codes: 0 an audit can read all that is configured, 1 a part of it cannot be read, 2 the settings cannot be
     used, 3 an audit could not begin (no credential, no sign-in, no list of users).
     """
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     with endings():
         findings: list[Finding] = []
 

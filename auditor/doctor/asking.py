@@ -21,6 +21,7 @@ from auditor.doctor.grants import (
     EXCHANGE,
     GRAPH,
     GROUPS,
+    OPTIONAL,
     PURPOSES,
     SHAREPOINT,
     YAMMER,
@@ -131,7 +132,7 @@ class Asking:
             found.append(ok(probe, f"{carried}; {names} is not in the token, and {resource} answers all the same"))
         else:
             found.append(ok(probe, carried))
-        optional = {one.name for one in (*wanted, GROUPS, PURPOSES) if one.resource == resource}
+        optional = {one.name for one in (*wanted, *OPTIONAL) if one.resource == resource}
         if surplus := claims.roles - optional:
             wider = " (some include what is needed)" if any(included_in(one) & surplus for one in wanted) else ""
             says = f"more than photo-auditor needs: {listed(surplus)}{wider}"
@@ -180,7 +181,8 @@ class Asking:
         return ok("users", f"Graph lists users (the first {len(self.users)} were read)")
 
     async def _photo(self, proven: set[str]) -> Finding:
-        answer = await self.services.graph.get(photo_path(self.users[0].id))
+        usual = [user for user in self.users if user.enabled and user.user_type == "Member" and "#EXT#" not in user.upn]
+        answer = await self.services.graph.get(photo_path((usual or self.users)[0].id))
         said = meaning(answer)
         if said is not None and said[1] == Reason.PERMISSION_MISSING:
             return problem("photos in Graph", said[2], "grant ProfilePhoto.Read.All of Microsoft Graph (application)")

@@ -48,6 +48,9 @@ GRANTS = {
     (GRAPH, "MailboxSettings.Read"): Grant(
         "40f97065-369a-49f4-947c-6a255697ae91", frozenset({"MailboxSettings.ReadWrite"})
     ),
+    (GRAPH, "PeopleSettings.Read.All"): Grant(
+        "ef02f2e7-e22d-4c77-8614-8f765683b86e", frozenset({"PeopleSettings.ReadWrite.All"})
+    ),
     (SHAREPOINT, "User.Read.All"): Grant("df021288-bdef-4463-88db-98f22de89214", frozenset({"User.ReadWrite.All"})),
     (SHAREPOINT, "Sites.Read.All"): Grant(
         "d13f72ca-a275-4b96-b789-48ebcc4da984",
@@ -59,6 +62,9 @@ GRANTS = {
 
 GROUPS = Permission(GRAPH, "GroupMember.Read.All", "application", "the members of every group")
 PURPOSES = Permission(GRAPH, "MailboxSettings.Read", "application", "the mailbox settings of every user")
+UPLOADS = Permission(GRAPH, "PeopleSettings.Read.All", "application", "the tenant's settings for profiles")
+OPTIONAL = (GROUPS, PURPOSES, UPLOADS)
+"""What only some audits use, or what tells a cause more; nobody is told to take them away."""
 
 
 def needed(settings: Settings, resource: str) -> list[Permission]:

@@ -354,6 +354,15 @@ def test_exchanges_missing_permission_is_named(serve: Serve, tmp_path: Path) -> 
     assert "full_access_as_app" in found["permissions on Office 365 Exchange Online"].says
 
 
+def test_a_role_that_was_given_in_exchange_is_not_missed_in_the_token(serve: Serve, tmp_path: Path) -> None:
+    """Role-based access control for applications leaves nothing in the token: the mailbox's answer counts."""
+    plan = '[[always]]\norigin = "exchange"\nform = "own/answer"\nmatch = ""\ntimes = "ever"\nstatus = 404\n'
+    tenant = serve(without_roles=frozenset({("exchange", "full_access_as_app")}), plan=plan)
+    found = diagnose(tenant.settings(tmp_path), only=("exchange",))
+    assert (found.problems, found.warnings) == ([], [])
+    assert "answers all the same" in found["permissions on Office 365 Exchange Online"].says
+
+
 def test_a_permission_that_another_one_includes_is_not_missed(serve: Serve, tmp_path: Path) -> None:
     found = diagnose(serve(without_roles=frozenset({("graph", "profilephoto.read.all")})).settings(tmp_path))
     assert found.problems == []
