@@ -66,10 +66,9 @@ def command(config: Path | None, ca_bundle: Path | None, output: str) -> None:
 
 def exit_code(findings: list[Finding]) -> int:
     """The exit code of a finished diagnosis."""
-    problems = [finding for finding in findings if finding.level is Level.PROBLEM]
-    if any(finding.stops for finding in problems):
+    if any(finding.stops for finding in findings):
         return IN_VAIN
-    return IN_PART if problems else WELL
+    return IN_PART if any(finding.level is Level.PROBLEM for finding in findings) else WELL
 
 
 def lines(finding: Finding) -> list[str]:

@@ -31,11 +31,13 @@ from auditor.doctor.grants import (
     missing,
     needed,
 )
+from auditor.doctor.network import ATTEMPTS
 from auditor.model import Reason, User, Workload
-from auditor.services.errors import ServiceError
+from auditor.services.errors import Passing, ServiceError
 from auditor.services.graph import photo_path
 from auditor.services.http import Api
 from auditor.services.origins import BadOrigin, origin_of
+from auditor.services.retries import full_jitter
 from auditor.services.tokens import CredentialError
 from auditor.settings import Settings
 
@@ -88,13 +90,19 @@ class Asking:
         probe = f"sign-in for {name}"
         if api.origin not in self.reached:
             return skipped(probe, f"{api.origin} does not answer"), ""
-        try:
-            token = await api.tokens.token(api.audience)
-        except CredentialError as error:
-            return problem(probe, str(error).rstrip("."), stops=True), ""
-        except ServiceError as error:
-            return self._refused(probe, error), ""
-        return ok(probe, f"a token for {api.audience}"), token
+        for attempt in range(ATTEMPTS):
+            try:
+                token = await api.tokens.token(api.audience)
+            except CredentialError as error:
+                return problem(probe, str(error).rstrip("."), stops=True), ""
+            except Passing as error:
+                refusal = self._refused(probe, error)
+                await api.sleep(full_jitter(attempt, api.jitter))
+            except ServiceError as error:
+                return self._refused(probe, error), ""
+            else:
+                return ok(probe, f"a token for {api.audience}"), token
+        return refusal, ""
 
     def _refused(self, probe: str, error: ServiceError) -> Finding:
         if error.reason == Reason.ENGAGE_NOT_SUBSCRIBED:

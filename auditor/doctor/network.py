@@ -9,14 +9,14 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from auditor.doctor.findings import Finding, failed, ok, problem, warning
+from auditor.doctor.findings import Finding, Level, failed, ok, problem, warning
 from auditor.doctor.local import proxy_for, shown_proxy
 from auditor.services.errors import ServerFault, ServiceError, Throttled, Unreachable, Untrusted
 from auditor.services.http import Answer, Api, new_client
@@ -28,7 +28,9 @@ from auditor.services.tokens import explain
 from auditor.settings import Settings
 
 DEADLINE = 20.0
-"""Seconds for one host."""
+"""Seconds for one try of a host."""
+ATTEMPTS = 3
+"""A connection may break off once and say nothing about the way."""
 _LONGEST_HEAD = 65_536
 """Bytes of a proxy's answer to CONNECT."""
 
@@ -88,7 +90,7 @@ async def _reach(host: Host, context: ssl.SSLContext, wall: Callable[[], float])
     async with new_client(context, connections=1) as client:
         api = Api(host.origin, client, deadline=DEADLINE)
         try:
-            answer = await api.send("GET", host.path, attempts=1)
+            answer = await api.send("GET", host.path, attempts=ATTEMPTS)
         except Untrusted:
             return Reached(host, await _untrusted(host))
         except Unreachable as error:
@@ -204,7 +206,7 @@ def configuration(reached: Reached, settings: Settings) -> Finding:
     """Whether what answers is the sign-in service, and knows the tenant."""
     answer = reached.answer
     if answer is None:
-        return reached.finding
+        return replace(reached.finding, level=Level.PROBLEM, stops=True)
     said = _object(answer.body)
     name, authority = reached.host.name, settings.sign_in.authority
     if answer.status == 200 and isinstance(said.get("token_endpoint"), str):

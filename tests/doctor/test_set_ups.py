@@ -168,6 +168,7 @@ def test_an_authority_that_is_not_trusted_is_named_by_its_name(served: Served, t
     assert "photo-auditor simulated tenant" in found["sign-in service"].says
     assert "network.ca_bundle" in found["sign-in service"].remedy[0]
     assert {"sign-in service", "Microsoft Graph", "Exchange", "Viva Engage"} <= set(found.problems)
+    assert found["sign-in service"].stops
 
 
 def test_a_certificate_of_another_host_and_one_that_has_ended_are_told_apart(
@@ -255,6 +256,31 @@ def test_something_else_in_the_place_of_the_sign_in_service_is_named_and_sent_no
     assert told in found["sign-in service"].says
     assert found["sign-in service"].stops
     assert all("/token" not in path for path in asked)
+
+
+def test_a_sign_in_service_that_fails_is_no_sound_set_up(elsewhere: Elsewhere) -> None:
+    found = elsewhere(lambda *_: (503, "text/plain", b""))
+    assert found.problems == ["sign-in service"]
+    assert found["sign-in service"].stops
+    assert "try again later" in found["sign-in service"].remedy
+
+
+def test_a_graph_that_is_not_there_leaves_no_audit_to_begin(served: Served, tmp_path: Path) -> None:
+    change = (r'(?s)(?<=\[entra\]\n)origin = "[^"]+"', 'origin = "https://127.0.0.1:1"')
+    found = diagnose(served.settings(tmp_path, change), only=("entra",))
+    assert found.problems == ["Microsoft Graph"]
+    assert found["sign-in for Microsoft Graph"].level is Level.SKIPPED
+    assert found["sign-in for Microsoft Graph"].stops
+
+
+def test_a_fault_now_and_then_is_no_problem(serve: Serve, tmp_path: Path) -> None:
+    once = [("identity", "/token"), ("identity", "/openid"), ("graph", "/users"), ("sharepoint", ""), ("yammer", "")]
+    plan = "".join(
+        f'[[always]]\norigin = "{origin}"\nform = "server_error/502"\nmatch = "{match}"\ntimes = 1\n'
+        for origin, match in once
+    )
+    found = diagnose(serve(plan=plan).settings(tmp_path), only=("entra", "sharepoint", "yammer"))
+    assert (found.problems, found.warnings) == ([], [])
 
 
 # -- signing in ----------------------------------------------------------------------------------------------------
