@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import re
@@ -27,6 +28,8 @@ from auditor.simulator.population import make_tenant
 from auditor.simulator.server import Serving, running_tenant
 from auditor.simulator.services import ORIGINS, Options
 
+Elsewhere = Callable[..., "Diagnosis"]
+Serve = Callable[..., "Served"]
 Answer = Callable[[str, str], tuple[int, str, bytes]]
 """Path and the server's own origin to status, content type and body."""
 
@@ -223,3 +226,38 @@ def refusal(code: int, error: str = "invalid_grant") -> Answer:
     return signing_in(
         {"error": error, "error_description": f"AADSTS{code}: Refused. Trace ID: 1", "error_codes": [code]}
     )
+
+
+def unsigned(claims: Mapping[str, object]) -> str:
+    """A token with these claims that nobody accepts."""
+    body = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"eyJhbGciOiJub25lIn0.{body}.c2ln"
+
+
+def token_answer(**claims: object) -> dict[str, object]:
+    """What a sign-in service says that gives such a token."""
+    return {"token_type": "Bearer", "expires_in": 3599, "access_token": unsigned(claims)}
+
+
+def both(folder: Path, served: Served, ca_bundle: Path) -> tuple[str, str]:
+    """The change of settings that trusts the tenant's authority and the test's."""
+    file = folder / "both.pem"
+    file.write_bytes((served.folder / "ca-bundle.pem").read_bytes() + ca_bundle.read_bytes())
+    return r"ca_bundle = .*", f"ca_bundle = '{file}'"
+
+
+@pytest.fixture
+def served(serve: Serve) -> Served:
+    return serve()
+
+
+@pytest.fixture
+def elsewhere(served: Served, tmp_path: Path, authority: trustme.CA, ca_bundle: Path) -> Elsewhere:
+    """A diagnosis of the sound tenant with another sign-in service, by what that answers."""
+
+    def look(answer: Answer, **more: Any) -> Diagnosis:
+        with tls_server(authority.issue_cert("127.0.0.1"), answer, more.pop("date", "")) as origin:
+            changes = (r'authority = "[^"]+"', f'authority = "{origin}"'), both(tmp_path, served, ca_bundle)
+            return diagnose(served.settings(tmp_path, *changes), **more)
+
+    return look
