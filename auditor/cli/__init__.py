@@ -10,6 +10,8 @@ import click
 from auditor import __version__, interrupts
 
 _COMMANDS = {
+    "init": "Write a first settings file by asking, and print how to connect the tenant.",
+    "doctor": "Probe a set-up: credential, network, permissions, each service.",
     "audit": "Audit a tenant: every user, every workload, into a run folder and a report.",
     "resume": "Go on with a run that was interrupted.",
     "report": "Draw a finished run's report again; nobody is asked.",

@@ -374,9 +374,38 @@ def explain(answer: dict[str, Any], who: str, audience: str) -> SignInRefused:
         ),
         "700024": ("the clock of this machine is wrong", "set the clock"),
         "65001": ("nobody has consented to the app's permissions", "have an administrator grant admin consent"),
+        "65004": ("the person declined the consent", "have an administrator grant admin consent"),
+        "90094": (
+            "an administrator must consent to the app's permissions",
+            "have an administrator grant admin consent",
+        ),
         "500011": ("the audience is unknown in this tenant", f"check the audience {audience}"),
+        "650057": (
+            "the app registration does not ask for any permission of this service",
+            "add the permission to the app registration, and have an administrator consent",
+        ),
+        "7000112": ("the app is disabled in this tenant", "enable it under Enterprise applications in Entra ID"),
+        "7000218": (
+            "the app is no public client, so nobody can sign in with it from here",
+            "allow public client flows in the app registration, under Authentication",
+        ),
+        "50011": (
+            "the app does not know the address to come back to",
+            "add the redirect address http://localhost for mobile and desktop applications to the app registration",
+        ),
+        "53000": ("a Conditional Access policy demands a managed device", "run from a compliant device"),
+        "53001": ("a Conditional Access policy demands a domain-joined device", "run from such a device"),
         "53003": ("a Conditional Access policy refuses the sign-in", "run from an allowed place, or exempt the app"),
+        "50057": ("the person's account is disabled", "sign in as somebody else"),
         "50076": ("a second factor is demanded", "sign in with a browser"),
+        "50079": ("a second factor must be set up first", "sign in with a browser"),
+        "50105": (
+            "the person is not assigned to the app",
+            "assign the person under Enterprise applications in Entra ID",
+        ),
+        "50158": ("a further proof is demanded, outside of Entra ID", "sign in with a browser"),
+        "50173": ("the sign-in was revoked, for example by a new password", "sign in again"),
+        "70043": ("the sign-in has ended: a policy lets it live for so long only", "sign in again"),
         "700082": ("the sign-in has ended", "sign in again"),
         "70016": ("nobody finished the sign-in", "open the page, enter the code and run again"),
     }
