@@ -1,7 +1,8 @@
 "use strict";
-// Adds filter, search and themes. Everything on the page can be read without it.
+// Draws the findings from the page's data, and adds filters, keys and themes. Without scripting the page is open text.
 (() => {
   const root = document.documentElement;
+  const byId = (id) => document.getElementById(id);
   const kept = {
     // Storage may be refused to a file opened from a mail; then the choice lasts as long as the page.
     get: () => { try { return localStorage.getItem("photo-auditor-theme") || ""; } catch { return ""; } },
@@ -10,91 +11,695 @@
   const dress = (theme) => { if (theme) root.dataset.theme = theme; else delete root.dataset.theme; };
   dress(kept.get());
 
-  const start = () => {
-    const theme = document.getElementById("theme");
-    theme.value = kept.get();
-    theme.addEventListener("change", () => { dress(theme.value); kept.set(theme.value); });
-    theme.closest("[hidden]").hidden = false;
+  // -- small tools ------------------------------------------------------------------------------------------------
 
-    const form = document.querySelector(".filters");
-    if (!form) return;
-    const field = Object.fromEntries(["q", "w", "v", "c"].map((id) => [id, document.getElementById(id)]));
-    const shown = document.getElementById("shown");
-    const nothing = document.getElementById("nothing");
-    const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
-    const cards = [...document.querySelectorAll(".card")].map((card) => ({
-      item: card.closest("li"),
-      copies: card.dataset.f.split(" ").map((copy) => copy.split(":")),
-      text: "",
-      words() { return (this.text ||= plain(card.textContent)); },
+  const json = (name) => JSON.parse(byId(`data-${name}`).textContent);
+  let words = {};
+  const say = (name, values = {}) => words[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
+  const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+  const number = (value) => value.toLocaleString();
+  const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+  const moment = new Intl.DateTimeFormat(undefined, {
+    year: "numeric", month: "long", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short",
+  });
+  const written = (format, iso) => format.format(new Date(iso));
+
+  // Everything that came from a service goes through text nodes and attributes, never through HTML.
+  const make = (tag, options = {}, ...children) => {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(options)) {
+      if (value !== undefined && value !== null && value !== false) made.setAttribute(name, value);
+    }
+    made.append(...children.filter((child) => child || child === 0));
+    return made;
+  };
+  const symbol = (name, cls) => {
+    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    svg.setAttribute("class", cls);
+    svg.setAttribute("aria-hidden", "true");
+    const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+    use.setAttribute("href", name);
+    svg.append(use);
+    return svg;
+  };
+  const icon = (name) => symbol(`#i-${name}`, "icon");
+  const prose = (text) => text.split("\n").flatMap((line, at) => [
+    ...(at ? [make("br")] : []),
+    ...line.split("`").map((piece, odd) => (odd % 2 ? make("code", {}, piece) : piece)),
+  ]);
+
+  const copied = async (text, button) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = make("textarea", { "aria-hidden": "true", class: "unseen" }, text);
+      button.after(area);
+      area.select();
+      document.execCommand("copy"); // the only way left where the clipboard is refused to a file
+      area.remove();
+    }
+    announce(words.copied);
+    button.classList.add("done");
+    setTimeout(() => button.classList.remove("done"), 1500);
+  };
+  const announce = (text) => { byId("said").textContent = text; };
+
+  // -- data -------------------------------------------------------------------------------------------------------
+
+  // A part is an element of the page, or a script beside it: on file: nothing else may be loaded.
+  const waiting = new Map();
+  const parts = new Map();
+  const PARTS_KEPT = 40;
+  window.photoAuditor = (name, value) => {
+    const asked = waiting.get(name) || [];
+    waiting.delete(name);
+    for (const { take } of asked) take(value);
+  };
+  const fetched = (name, folder) => new Promise((take, fail) => {
+    if (waiting.has(name)) { waiting.get(name).push({ take, fail }); return; }
+    waiting.set(name, [{ take, fail }]);
+    const script = make("script", { src: `${folder}${name}.js` });
+    const lost = () => { for (const one of waiting.get(name) || []) one.fail(new Error(name)); waiting.delete(name); };
+    script.addEventListener("load", () => { script.remove(); lost(); });
+    script.addEventListener("error", () => { script.remove(); lost(); });
+    document.head.append(script);
+  });
+
+  const columns = (raw) => {
+    const copies = raw.copies.map(({ verdict, cause, distance }) => ({
+      verdict: Uint8Array.from({ length: raw.users }, (_, at) => Math.max(0, verdict.charCodeAt(at) - 96)),
+      cause: Uint16Array.from(cause.split(","), (one) => (one === "" ? 0 : Number(one) + 1)),
+      distance: Float32Array.from(distance.split(","), (one) => (one === "" ? -1 : Number(one))),
     }));
+    const upns = raw.upn.split("\n");
+    const domains = new Map();
+    const domain = Uint32Array.from(upns, (upn) => {
+      const own = upn.slice(upn.lastIndexOf("@") + 1).toLowerCase();
+      if (!domains.has(own)) domains.set(own, domains.size);
+      return domains.get(own);
+    });
+    return {
+      ...raw, copies, upns, names: raw.name.split("\n"), ids: raw.id.split("\n"),
+      domain, domains: [...domains.keys()],
+      // Verdicts and causes count from 1; 0 is none.
+      verdicts: [["", "", 0], ...raw.verdicts], causes: [["", "", 0], ...raw.causes],
+      searchable: null,
+    };
+  };
+  // In lower case and without accents, all users in one go: thousands of small calls would be felt.
+  const searchable = (all) => (all.searchable ||= [plain(all.name).split("\n"), plain(all.upn).split("\n"), all.departments.map(plain)]);
 
-    const fits = (card, want, words) =>
-      card.copies.some(([w, v, c]) =>
-        (!want.w || want.w === w) && (!want.v || want.v === v) && (!want.c || want.c === (c || "-"))) &&
-      words.every((word) => card.words().includes(word));
+  // -- the query --------------------------------------------------------------------------------------------------
 
-    const filter = () => {
-      const want = Object.fromEntries(Object.entries(field).map(([id, { value }]) => [id, value]));
-      const words = plain(want.q).split(/\s+/).filter(Boolean);
-      let number = 0;
-      for (const card of cards) {
-        const hit = fits(card, want, words);
-        card.item.hidden = !hit;
-        number += hit;
+  const FIELDS = ["w", "v", "c", "t", "d", "dept"];
+  const TERM = /(!?)(?:(w|v|c|t|d|dept):)?(?:"([^"]*)"|(\S+))/g;
+  const parsed = (query) => [...query.matchAll(TERM)].map(([, not, field, quoted, bare]) => ({
+    not: not === "!", field: field || "", value: plain(quoted ?? bare ?? ""),
+  }));
+  const spelled = (terms) => terms.map(({ not, field, value }) =>
+    `${not ? "!" : ""}${field ? `${field}:` : ""}${/[\s"]/.test(value) || value === "" ? `"${value.replace(/"/g, "")}"` : value}`).join(" ");
+
+  // Whether a value names one thing exactly, else everything that holds it: v:match is not v:mismatch.
+  const names = (value, things) => {
+    const exact = things.map((thing) => thing.some((name) => name === value));
+    return exact.includes(true) ? exact : things.map((thing) => value !== "" && thing.some((name) => name.includes(value)));
+  };
+  const allowed = (terms, things, standard = () => 1) => {
+    const wanted = terms.filter((term) => !term.not).map((term) => names(term.value, things));
+    const unwanted = terms.filter((term) => term.not).map((term) => names(term.value, things));
+    return Uint8Array.from(things, (thing, at) =>
+      (wanted.length ? wanted.some((one) => one[at]) : standard(at)) && !unwanted.some((one) => one[at]) ? 1 : 0);
+  };
+
+  const start = () => {
+    words = json("words");
+    for (const time of document.querySelectorAll("time[datetime]")) time.textContent = written(moment, time.dateTime);
+    for (const data of document.querySelectorAll("data[value]")) data.textContent = number(Number(data.value));
+    const theme = byId("theme");
+    theme.value = kept.get();
+    const wear = (choice) => { theme.value = choice; dress(choice); kept.set(choice); };
+    theme.addEventListener("change", () => wear(theme.value));
+    theme.closest("[hidden]").hidden = false;
+    const themes = () => wear({ "": "light", light: "dark", dark: "" }[theme.value]);
+
+    const list = byId("list");
+    const keys = { t: themes };
+    if (!list) { listen(keys); return; }
+    const folder = document.body.dataset.parts;
+    const index = folder ? fetched("index", folder).catch(() => null) : Promise.resolve(json("index"));
+    index.then((raw) => {
+      if (raw) { findings(columns(raw), folder, list, keys); return; }
+      // The page was parted from its data: show what it holds itself.
+      const text = document.querySelector("noscript.text");
+      const open = make("div");
+      open.innerHTML = text.textContent; // our own page, escaped when it was drawn
+      text.after(make("p", { class: "empty", role: "alert" }, say("no_data", { folder })), open);
+    });
+    listen(keys);
+  };
+
+  const listen = (keys) => addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    const typing = event.target.closest?.("input, select, textarea");
+    if (typing && event.key !== "Escape") return;
+    const act = keys[event.key];
+    if (act && act(event) !== false) event.preventDefault();
+  });
+
+  // -- findings ---------------------------------------------------------------------------------------------------
+
+  const findings = (all, folder, list, keys) => {
+    const rows = list.querySelector("ol");
+    const query = byId("q");
+    const sort = byId("sort");
+    const shown = byId("shown");
+    const nothing = byId("nothing");
+    const view = byId("user");
+    view.setAttribute("aria-labelledby", "user-name");
+    const form = document.querySelector(".filters");
+    const places = all.workloads.map((_, at) => at);
+    const reference = all.workloads.findIndex(([name]) => name === all.reference);
+    let hits = Uint32Array.from({ length: all.users }, (_, at) => at);
+    let open = -1;
+
+    const kinds = (mask) => [mask & 1 ? "guest" : "member", ...(mask & 2 ? ["disabled"] : []), ...(mask & 4 ? ["synced"] : [])];
+    const masks = Array.from({ length: 8 }, (_, mask) => kinds(mask));
+    const things = {
+      w: all.workloads.map((pair) => pair.map(plain)),
+      v: all.verdicts.map(([slug, name]) => [slug, plain(name)]),
+      c: all.causes.map(([slug, name]) => [plain(slug) || "-", plain(name)]),
+      t: masks,
+      d: all.domains.map((one) => [plain(one) || "-"]),
+      dept: all.departments.map((one) => [plain(one) || "-"]),
+    };
+    // A cause may have no name, and 0 stands for no cause at all.
+    things.c[0] = [];
+    things.v[0] = [];
+
+    // A part of the data, at once where it is here, else undefined and on its way.
+    const partOf = (user) => 1 + Math.floor(user / all.part);
+    const part = (at) => {
+      if (!parts.has(at) && !folder) parts.set(at, json(`part-${at}`));
+      const here = parts.get(at);
+      if (here) { parts.delete(at); parts.set(at, here); } // the one that was used last is dropped last
+      return here;
+    };
+    const ask = async (at) => {
+      if (part(at)) return part(at);
+      const value = await fetched(`part-${at}`, folder);
+      parts.set(at, value);
+      for (const old of parts.keys()) { if (parts.size <= PARTS_KEPT) break; parts.delete(old); }
+      return value;
+    };
+    // The pictures of the open text stand there alone: a picture is kept once.
+    let textual = null;
+    const ofText = (name) => {
+      if (!textual) {
+        textual = new Map();
+        const text = document.querySelector("noscript.text").textContent;
+        for (const [, id, uri] of text.matchAll(/<symbol id="(p-\w+)"[^>]*><image href="([^"]+)"/g)) textual.set(id, uri);
       }
-      nothing.hidden = number > 0;
-      shown.textContent = number === cards.length
-        ? `${number.toLocaleString()} users`
-        : `${number.toLocaleString()} of ${cards.length.toLocaleString()} users`;
+      return textual.get(name);
+    };
+    const uri = (name, at) => {
+      if (!at) return ofText(name);
+      const found = part(at)?.pictures[name];
+      return found && `data:image/webp;base64,${found[2]}`;
+    };
+    const whole = async (user) => {
+      const own = await ask(partOf(user));
+      const found = own.users[user % all.part];
+      await Promise.all(found.copies.filter((copy) => copy.at).map((copy) => ask(copy.at)));
+      return found;
+    };
+    const ready = (user) => {
+      const found = part(partOf(user))?.users[user % all.part];
+      return found?.copies.every((copy) => !copy.at || part(copy.at)) ? found : undefined;
+    };
+    const source = (copy, user) => copy.picture && uri(copy.picture, copy.at ?? partOf(user));
+
+    // -- filter and sort ------------------------------------------------------------------------------------------
+
+    const filter = (text) => {
+      const terms = parsed(text);
+      const of = (field) => terms.filter((term) => term.field === field);
+      const allow = {
+        w: allowed(of("w"), things.w), v: allowed(of("v"), things.v, (at) => all.verdicts[at][2]),
+        c: allowed(of("c"), things.c), t: allowed(of("t"), things.t), d: allowed(of("d"), things.d),
+        dept: allowed(of("dept"), things.dept),
+      };
+      const copyTerms = terms.some(({ field }) => "wvc".includes(field || "-"));
+      const free = of("").filter(({ value }) => value).map(({ value, not }) => ({
+        value, not,
+        causes: things.c.map((one) => one.some((name) => name.includes(value))),
+        departments: searchable(all)[2].map((name) => name.includes(value)),
+        kinds: masks.map((mask) => mask.includes(value)),
+      }));
+      const [names_, upns] = free.length ? searchable(all) : [];
+      const count = Object.fromEntries(FIELDS.map((field) => [field, new Uint32Array(things[field].length)]));
+      const stamp = { w: new Uint32Array(places.length), v: new Uint32Array(all.verdicts.length), c: new Uint32Array(all.causes.length) };
+      const found = new Uint32Array(all.users);
+      let number_ = 0;
+      const note = (field, thing, user) => {
+        if (stamp[field][thing] === user + 1) return;
+        stamp[field][thing] = user + 1;
+        count[field][thing] += 1;
+      };
+      users: for (let user = 0; user < all.users; user += 1) {
+        for (const { value, not, causes, departments, kinds: own } of free) {
+          const hit = names_[user].includes(value) || upns[user].includes(value) || departments[all.department[user]] || own[all.kind[user]]
+            || places.some((place) => causes[all.copies[place].cause[user]]);
+          if (hit === not) continue users;
+        }
+        const [kind, domain, department] = [all.kind[user], all.domain[user], all.department[user]];
+        const fails = 3 - allow.t[kind] - allow.d[domain] - allow.dept[department];
+        if (fails > 1) continue;
+        let any = !copyTerms;
+        for (const place of places) {
+          const verdict = all.copies[place].verdict[user];
+          if (!verdict) continue;
+          const cause = all.copies[place].cause[user];
+          const w = allow.w[place], v = allow.v[verdict], c = allow.c[cause];
+          if (w && v && c) any = true;
+          if (fails) continue;
+          if (v && c) note("w", place, user);
+          if (w && c) note("v", verdict, user);
+          if (w && v && cause) note("c", cause, user);
+        }
+        if (!any) continue;
+        if (!fails || !allow.t[kind]) count.t[kind] += 1;
+        if (!fails || !allow.d[domain]) count.d[domain] += 1;
+        if (!fails || !allow.dept[department]) count.dept[department] += 1;
+        if (!fails) found[number_++] = user;
+      }
+      return { hits: found.subarray(0, number_), count };
     };
 
-    // The filter lives in the address: a link to it can be mailed. A link to a card holds no filter, so that
-    // a linked finding is never hidden.
-    const state = () => {
-      const now = new URLSearchParams();
-      for (const [id, { value }] of Object.entries(field)) if (value) now.set(id, value);
-      return now.toString();
+    const gravest = (user) => places.reduce((least, place) => Math.min(least, all.copies[place].verdict[user] || 99), 99);
+    const farthest = (user) => places.reduce((most, place) => Math.max(most, all.copies[place].distance[user]), -1);
+    const rank = (texts) => {
+      const order = texts.map((_, at) => at).sort((a, b) => texts[a].localeCompare(texts[b]));
+      const ranks = new Uint32Array(texts.length);
+      order.forEach((at, place) => { ranks[at] = place; });
+      return ranks;
     };
+    const orders = {
+      name: null,
+      verdict: () => gravest,
+      distance: () => (user) => -farthest(user),
+      department: () => { const ranks = rank(all.departments); return (user) => ranks[all.department[user]]; },
+      domain: () => { const ranks = rank(all.domains); return (user) => ranks[all.domain[user]]; },
+    };
+    const sorted = (found, how) => {
+      if (how === "-name") return found.slice().reverse();
+      if (!orders[how]) return found;
+      const key = orders[how]();
+      const values = new Float64Array(all.users);
+      for (const user of found) values[user] = key(user);
+      return found.slice().sort((a, b) => values[a] - values[b] || a - b);
+    };
+
+    // The selects say what the query says: there is one truth, and it stands in the address.
+    const labels = {
+      w: (at) => all.workloads[at][1], v: (at) => all.verdicts[at][1], c: (at) => all.causes[at][1],
+      t: (at) => at, d: (at) => all.domains[at] || words.none, dept: (at) => all.departments[at] || words.none,
+    };
+    const slug = {
+      w: (at) => all.workloads[at][0], v: (at) => all.verdicts[at][0], c: (at) => all.causes[at][0] || "-",
+      d: (at) => all.domains[at] || "-", dept: (at) => all.departments[at] || "-",
+    };
+    const OPTIONS = 200;
+    const offer = (count) => {
+      const terms = parsed(query.value);
+      for (const field of FIELDS) {
+        const select = byId(`f-${field}`);
+        let choices;
+        if (field === "t") {
+          choices = ["member", "guest", "disabled", "synced"].map((name) => ({
+            value: name, label: words[`kind_${name}`],
+            number: masks.reduce((sum, mask, at) => sum + (mask.includes(name) ? count.t[at] : 0), 0),
+          }));
+        } else {
+          choices = Array.from(count[field], (found, at) => ({ value: plain(slug[field](at)), label: labels[field](at), number: found, at }))
+            .filter(({ at }) => (field !== "c" || at) && (field !== "v" || all.verdicts[at][2] || all.verdicts[at][0] === "unchecked"));
+          if (field !== "v" && field !== "w") choices.sort((a, b) => b.number - a.number);
+        }
+        const own = terms.filter((term) => term.field === field && !term.not);
+        const chosen = own.length === 1 ? own[0].value : "";
+        const options = choices.filter(({ number: found, value }) => found || value === chosen).slice(0, OPTIONS)
+          .map(({ value, label, number: found }) => new Option(`${label} (${number(found)})`, value, false, value === chosen));
+        select.replaceChildren(new Option(words[`every_${field}`], ""), ...options);
+        if (!select.selectedOptions.length) select.value = "";
+      }
+    };
+
+    // -- rows -----------------------------------------------------------------------------------------------------
+
+    const address = (changes = {}) => {
+      const now = { q: query.value, sort: sort.value === "name" ? "" : sort.value, user: "", ...changes };
+      const told = new URLSearchParams(Object.entries(now).filter(([, value]) => value));
+      return `#${told.toString() || "findings"}`;
+    };
+    const chip = (verdict, text) => make("span", { class: `chip v-${verdict}` }, icon(verdict), text);
+    const dated = (copy) => copy.moment && say(copy.own ? "picture_of" : "read_on", { date: written(day, copy.moment) });
+    const frame = (copy, user) => {
+      const from = copy && source(copy, user);
+      const made = make("div", { class: `frame k-${copy ? copy.kind : "waiting"}` });
+      if (from) made.append(make("img", { src: from, alt: copy.alt, decoding: "async" }));
+      else if (copy) made.append(symbol(`#s-${copy.kind}`, "void"), make("span", {}, copy.empty || ""));
+      return made;
+    };
+    const slot = (user, place, copy) => {
+      const verdict = all.copies[place].verdict[user];
+      const [name, word, drifts] = all.verdicts[verdict];
+      const far = all.copies[place].distance[user];
+      const notes = make("ul", { class: "notes" }, ...[
+        copy?.remark, copy?.size, far >= 0 && say("distance", { distance: number(far) }), copy && dated(copy),
+      ].filter(Boolean).map((text) => make("li", {}, text)));
+      return make("li", { class: `slot v-${name}${drifts ? " drifts" : ""}` },
+        frame(copy, user),
+        make("div", { class: "told" }, make("p", { class: "place" }, all.workloads[place][1]), verdict ? make("p", {}, chip(name, word)) : null, notes));
+    };
+    const who = (user) => [
+      make("p", { class: "who" }, make("span", {}, make("bdi", {}, all.upns[user])),
+        all.departments[all.department[user]] && make("span", {}, make("bdi", {}, all.departments[all.department[user]])),
+        masks[all.kind[user]].length > 1 || all.kind[user] & 1 ? make("span", {}, masks[all.kind[user]].filter((kind) => kind !== "member").map((kind) => words[`kind_${kind}`]).join(", ")) : null),
+    ];
+    const reasons = (user, found) => {
+      if (found) {
+        return (found.findings || []).map((one) => make("li", { class: `v-${one.verdict}` }, icon(one.verdict),
+          make("div", {}, make("p", {}, make("b", {}, `${one.cause}. `), one.sentence),
+            one.evidence ? make("p", { class: "quiet evidence" }, ...prose(one.evidence)) : null,
+            one.fix ? make("p", { class: "remedy" }, icon("wrench"), make("span", {}, ...prose(one.fix))) : null)));
+      }
+      return places.filter((place) => all.verdicts[all.copies[place].verdict[user]][2]).map((place) =>
+        make("li", { class: `v-${all.verdicts[all.copies[place].verdict[user]][0]}` }, icon(all.verdicts[all.copies[place].verdict[user]][0]),
+          make("div", {}, make("p", {}, make("b", {}, `${all.causes[all.copies[place].cause[user]][1]}.`)))));
+    };
+    const row = (at) => {
+      const user = hits[at];
+      const found = ready(user);
+      const made = make("li", { class: "finding", "aria-setsize": hits.length, "aria-posinset": at + 1, "data-at": at },
+        make("div", { class: "person" }, make("h3", {}, make("a", { href: address({ user: all.ids[user] }) }, make("bdi", {}, all.names[user]))), ...who(user)),
+        make("ul", { class: "slots" }, ...places.map((place) => slot(user, place, found?.copies[place]))),
+        make("ul", { class: "findings" }, ...reasons(user, found)));
+      if (!found) made.dataset.waits = "";
+      return made;
+    };
+
+    // Only what is in sight is drawn.
+    const drawn = new Map();
+    let height = 0;
+    const place = (made, at) => { made.style.top = `${at * height}px`; };
+    const draw = () => {
+      if (list.classList.contains("all")) return;
+      const first = Math.max(0, Math.floor(list.scrollTop / height) - 3);
+      const last = Math.min(hits.length, Math.ceil((list.scrollTop + list.clientHeight) / height) + 3);
+      for (const [at, made] of drawn) {
+        // A row that holds the focus stays, or the reader's place would be lost.
+        if ((at < first || at >= last) && !made.contains(document.activeElement)) { made.remove(); drawn.delete(at); }
+      }
+      for (let at = first; at < last; at += 1) {
+        if (drawn.has(at)) continue;
+        const made = row(at);
+        place(made, at);
+        drawn.set(at, made);
+        const after = [...drawn.keys()].filter((other) => other > at).sort((a, b) => a - b)[0];
+        rows.insertBefore(made, after === undefined ? null : drawn.get(after));
+        if ("waits" in made.dataset) fill(at, made, hits[at]);
+      }
+    };
+    const fill = (at, made, user) => whole(user).then(() => {
+      if (drawn.get(at) !== made) return;
+      const focused = made.contains(document.activeElement);
+      const full = row(at);
+      place(full, at);
+      made.replaceWith(full);
+      drawn.set(at, full);
+      if (focused) full.querySelector("a").focus({ preventScroll: true });
+    }, () => { made.classList.add("lost"); });
+    const measure = () => {
+      const style = getComputedStyle(list);
+      height = parseFloat(style.getPropertyValue("--row"));
+      rows.style.height = `${hits.length * height}px`;
+      rows.style.setProperty("--places", places.length);
+    };
+    const redraw = () => { rows.replaceChildren(); drawn.clear(); measure(); draw(); };
+    let asked = 0;
+    list.addEventListener("scroll", () => { asked ||= requestAnimationFrame(() => { asked = 0; draw(); }); }, { passive: true });
+    addEventListener("resize", () => { const before = height; measure(); if (before !== height) redraw(); else draw(); });
+
+    const apply = ({ top = true } = {}) => {
+      const { hits: found, count } = filter(query.value);
+      hits = sorted(found, sort.value);
+      offer(count);
+      nothing.hidden = hits.length > 0;
+      list.hidden = hits.length === 0;
+      shown.textContent = hits.length === all.users
+        ? say("all_users", { all: number(all.users) }) : say("some_users", { shown: number(hits.length), all: number(all.users) });
+      if (top) list.scrollTop = 0;
+      redraw();
+    };
+    const changed = () => { history.replaceState(null, "", address()); apply(); };
+
+    // -- one user -------------------------------------------------------------------------------------------------
+
+    const stacked = (copy, base, user) => {
+      const [from, under] = [source(copy, user), source(base, user)];
+      if (!from || !under) return null;
+      return make("div", { class: "stack", role: "img", "aria-label": say("difference_alt", { alt: copy.alt }) },
+        make("img", { src: under, alt: "" }), make("img", { src: from, alt: "" }));
+    };
+    const fact = ([name, text, raw]) => make("div", {}, make("dt", {}, name),
+      make("dd", {}, typeof raw === "number" ? say("bytes", { number: number(raw) }) : raw ? written(moment, raw) : text));
+    const portrait = (user, found) => {
+      const copies = found.copies;
+      const base = copies[reference];
+      const figures = copies.map((copy, at) => {
+        const verdict = all.copies[at].verdict[user];
+        const [name, word, drifts] = all.verdicts[verdict];
+        const far = all.copies[at].distance[user];
+        const over = at !== reference && base && stacked(copy, base, user);
+        const large = frame(copy, user);
+        large.classList.add("large");
+        return make("li", { class: `slot v-${name}${drifts ? " drifts" : ""}` },
+          make("h3", {}, all.workloads[at][1]), large, over,
+          verdict ? make("p", {}, chip(name, word)) : null,
+          make("ul", { class: "notes" }, ...[copy.remark, copy.size, far >= 0 && say("distance", { distance: number(far) }), dated(copy)]
+            .filter(Boolean).map((text) => make("li", {}, text))));
+      });
+      const causes = (found.findings || []).map((one) => {
+        const button = one.fix && make("button", { type: "button", class: "copy" }, words.copy_fix);
+        button?.addEventListener("click", () => copied(one.fix.replace(/`/g, ""), button));
+        return make("li", { class: `v-${one.verdict}` }, icon(one.verdict),
+          make("div", {}, make("p", {}, make("b", {}, `${one.cause}. `), one.sentence),
+            one.evidence ? make("p", { class: "quiet" }, ...prose(one.evidence)) : null,
+            one.fix ? make("p", { class: "remedy" }, icon("wrench"), make("span", {}, ...prose(one.fix))) : null, button || null));
+      });
+      const facts = copies.map((copy, at) => copy.facts?.length
+        ? make("div", {}, make("h4", {}, all.workloads[at][1]), make("dl", {}, ...copy.facts.map(fact))) : null);
+      const at = hits.indexOf(user);
+      const switches = [
+        ["previous", words.previous, () => step(-1), at <= 0], ["next", words.next, () => step(1), at < 0 || at >= hits.length - 1],
+        ["difference", words.difference, toggle, !figures.some((one) => one.querySelector(".stack"))],
+        ["link", words.copy_link, (event) => copied(linked(user), event.currentTarget), false],
+        ["close", words.close, () => view.close(), false],
+      ].map(([id, text, act, off]) => {
+        const button = make("button", { type: "button", "data-do": id, disabled: off ? "" : undefined, "aria-pressed": id === "difference" ? "false" : undefined }, text);
+        button.addEventListener("click", act);
+        return button;
+      });
+      view.replaceChildren(
+        make("header", {}, make("div", {}, make("h2", { id: "user-name", tabindex: "-1" }, make("bdi", {}, all.names[user])), ...who(user)),
+          make("p", { class: "buttons" }, ...switches)),
+        make("ul", { class: "slots" }, ...figures),
+        make("section", { "aria-label": words.causes }, make("h3", {}, words.causes), causes.length ? make("ol", { class: "findings" }, ...causes) : make("p", { class: "quiet" }, words.no_drift)),
+        make("section", { "aria-label": words.everything_read }, make("h3", {}, words.everything_read), make("div", { class: "details" }, ...facts)));
+    };
+    const linked = (user) => `${location.href.split("#")[0]}#${new URLSearchParams({ user: all.ids[user] })}`;
+    const toggle = () => {
+      const button = view.querySelector('[data-do="difference"]');
+      if (button.disabled) return;
+      const on = view.classList.toggle("differ");
+      button.setAttribute("aria-pressed", String(on));
+    };
+    const reveal = (user, focus) => {
+      const at = hits.indexOf(user);
+      if (at < 0) return;
+      const top = at * height;
+      if (top < list.scrollTop || top + height > list.scrollTop + list.clientHeight) list.scrollTop = Math.max(0, top - (list.clientHeight - height) / 2);
+      draw();
+      if (focus) drawn.get(at)?.querySelector("a").focus({ preventScroll: true });
+    };
+    const show = async (user) => {
+      open = user;
+      const found = await whole(user).catch(() => null);
+      if (!found || open !== user) return;
+      const differs = view.classList.contains("differ");
+      portrait(user, found);
+      view.classList.remove("differ");
+      if (differs) toggle();
+      if (!view.open) view.showModal();
+      view.scrollTop = 0;
+      byId("user-name").focus();
+    };
+    const step = (by) => {
+      const at = hits.indexOf(open) + by;
+      if (at < 0 || at >= hits.length) return;
+      history.replaceState(null, "", address({ user: all.ids[hits[at]] }));
+      show(hits[at]);
+    };
+    view.addEventListener("close", () => {
+      const user = open;
+      open = -1;
+      if (user < 0) return;
+      history.replaceState(null, "", address());
+      reveal(user, true);
+    });
+    view.addEventListener("click", (event) => { if (event.target === view) view.close(); });
+
+    // -- the address ----------------------------------------------------------------------------------------------
+
     const recall = () => {
       const hash = location.hash.slice(1);
-      const told = hash.includes("=") ? new URLSearchParams(hash) : null;
-      if (!told && !hash.startsWith("u-")) return filter();
-      for (const id of Object.keys(field)) field[id].value = told?.get(id) ?? "";
-      for (const id of ["w", "v", "c"]) if (field[id].selectedIndex < 0) field[id].value = "";
-      filter();
-      if (told) document.getElementById("findings").scrollIntoView();
-      else document.getElementById(hash)?.scrollIntoView();
-    };
-    const change = () => {
-      const now = state();
-      history.replaceState(null, "", now ? `#${now}` : "#findings");
-      filter();
+      const told = new URLSearchParams(hash);
+      const card = /^u-[\w-]+$/.test(hash) && all.ids.findIndex((id) => `u-${id.replace(/[^A-Za-z0-9]/g, "-")}` === hash);
+      if (!hash.includes("=") && (card === false || card < 0)) { // a place on the page
+        if (view.open) { open = -1; view.close(); }
+        if (hash === "findings") byId("findings").scrollIntoView();
+        return false;
+      }
+      const user = card !== false && card >= 0 ? card : told.has("user") ? all.ids.indexOf(told.get("user")) : -1;
+      const kept = (told.get("q") ?? query.value) === query.value && (told.get("sort") ?? sort.value) === sort.value;
+      if (kept && list.dataset.ready !== undefined && hits.includes(user)) { show(user); return true; }
+      query.value = told.get("q") ?? "";
+      sort.value = told.get("sort") || "name";
+      if (sort.selectedIndex < 0) sort.value = "name";
+      apply();
+      if (user >= 0 && !hits.includes(user)) {
+        query.value = "";
+        apply();
+        history.replaceState(null, "", address({ user: all.ids[user] }));
+        announce(say("relaxed", { name: all.names[user] }));
+      }
+      if (user >= 0) { reveal(user); show(user); } else {
+        if (view.open) { open = -1; view.close(); }
+        byId("findings").scrollIntoView();
+      }
+      return true;
     };
 
-    form.addEventListener("input", change);
-    form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("reset", () => setTimeout(change));
-    addEventListener("hashchange", recall);
-    for (const link of document.querySelectorAll("a[data-w], a[data-v], a[data-c]")) {
-      const { w = "", v = "", c = "" } = link.dataset;
-      link.href = `#${new URLSearchParams(Object.entries({ w, v, c }).filter(([, value]) => value))}`;
-    }
-    addEventListener("keydown", (event) => {
-      const typing = event.target.closest?.("input, select, textarea");
-      if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-        event.preventDefault();
-        field.q.focus();
-        field.q.select();
-      } else if (event.key === "Escape" && event.target === field.q) {
-        field.q.value = "";
-        change();
-        field.q.blur();
+    // -- what leaves the page -------------------------------------------------------------------------------------
+
+    const cell = (text) => {
+      const made = String(text);
+      // A spreadsheet takes a cell that begins so for a formula; some take the full-width forms too.
+      const guarded = /^\s*[=+\-@＝＋－＠]|^[\t\r\n]/.test(made) ? `'${made}` : made;
+      return /[",\n\r]/.test(guarded) ? `"${guarded.replace(/"/g, '""')}"` : guarded;
+    };
+    const table = () => {
+      const lines = [["user_id", "upn", "workload", "verdict", "cause", "distance", "display_name", "department"]];
+      for (const user of hits) {
+        for (const at of places) {
+          const { verdict, cause, distance } = all.copies[at];
+          if (!all.verdicts[verdict[user]][2]) continue;
+          lines.push([all.ids[user], all.upns[user], all.workloads[at][0], all.verdicts[verdict[user]][0], all.causes[cause[user]][0],
+            distance[user] >= 0 ? distance[user] : "", all.names[user], all.departments[all.department[user]]]);
+        }
       }
+      return `${lines.map((line) => line.map(cell).join(",")).join("\n")}\n`;
+    };
+    const exported = () => {
+      const link = make("a", { href: URL.createObjectURL(new Blob([table()], { type: "text/csv" })), download: "drift-selection.csv" });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+      announce(say("exported", { number: number(hits.length) }));
+    };
+    const PRINTED = 500;
+    const unroll = () => {
+      if (list.classList.contains("all")) return;
+      list.classList.add("all");
+      rows.replaceChildren(...Array.from({ length: Math.min(PRINTED, hits.length) }, (_, at) => row(at)));
+      byId("unprinted").hidden = hits.length <= PRINTED;
+      byId("unprinted").textContent = say("unprinted", { shown: number(PRINTED), all: number(hits.length) });
+      byId("printed-query").textContent = query.value ? say("printed_query", { query: query.value }) : "";
+    };
+    addEventListener("beforeprint", unroll);
+    addEventListener("afterprint", () => { list.classList.remove("all"); byId("unprinted").hidden = true; byId("printed-query").textContent = ""; redraw(); });
+    const print_ = async () => {
+      announce(words.preparing);
+      const wanted = [...new Set([...hits.subarray(0, PRINTED)].map(partOf))];
+      // Rows beyond what is kept in memory are printed without their pictures.
+      for (const at of wanted.slice(0, PARTS_KEPT)) await ask(at).catch(() => null);
+      window.print();
+    };
+
+    // -- controls and keys ----------------------------------------------------------------------------------------
+
+    query.addEventListener("input", changed);
+    sort.addEventListener("change", changed);
+    for (const field of FIELDS) {
+      byId(`f-${field}`).addEventListener("change", ({ target }) => {
+        const terms = parsed(query.value).filter((term) => term.field !== field || term.not);
+        if (target.value) terms.push({ not: false, field, value: target.value });
+        query.value = spelled(terms);
+        changed();
+      });
+    }
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.addEventListener("reset", () => setTimeout(() => { query.value = ""; sort.value = "name"; changed(); }));
+    byId("csv").addEventListener("click", exported);
+    byId("print").addEventListener("click", print_);
+    const help = byId("help");
+    const helping = () => { if (!help.open) help.showModal(); };
+    byId("keys").addEventListener("click", helping);
+    help.addEventListener("click", (event) => { if (event.target === help || event.target.closest("button")) help.close(); });
+    addEventListener("hashchange", recall);
+    for (const link of document.querySelectorAll("[data-q]")) {
+      link.setAttribute("href", `#${new URLSearchParams({ q: link.dataset.q })}`);
+    }
+
+    const current = () => {
+      const at = document.activeElement?.closest?.(".finding")?.dataset.at;
+      return at === undefined ? -1 : Number(at);
+    };
+    const go = (at) => {
+      if (help.open || !hits.length) return false;
+      const to = Math.max(0, Math.min(hits.length - 1, at));
+      if (view.open) return false;
+      reveal(hits[to], true);
+      return true;
+    };
+    const move = (by) => () => (view.open ? void step(by) : go(current() < 0 ? 0 : current() + by));
+    const arrow = (by) => () => (view.open || current() < 0 && document.activeElement !== list ? false : go(current() < 0 ? 0 : current() + by));
+    Object.assign(keys, {
+      "/": () => { if (view.open || help.open) return false; query.focus(); query.select(); return true; },
+      "?": helping,
+      j: move(1), k: move(-1), ArrowDown: arrow(1), ArrowUp: arrow(-1),
+      ArrowRight: () => (view.open ? void step(1) : false), ArrowLeft: () => (view.open ? void step(-1) : false),
+      Home: () => (current() >= 0 ? go(0) : false), End: () => (current() >= 0 ? go(hits.length - 1) : false),
+      d: () => (view.open ? void toggle() : false),
+      l: () => (view.open ? void view.querySelector('[data-do="link"]').click() : false),
+      e: () => (view.open || help.open ? false : void exported()),
+      p: () => (view.open || help.open ? false : void print_()),
+      x: () => (view.open || help.open ? false : void form.reset()),
+      Escape: (event) => {
+        if (event.target !== query) return false;
+        query.value = "";
+        changed();
+        query.blur();
+        return true;
+      },
     });
+
     form.hidden = false;
-    recall();
+    list.hidden = false;
+    byId("keys").hidden = false;
+    if (!recall()) apply();
+    list.dataset.ready = "";
+    setTimeout(() => searchable(all), 50); // so that the first word typed is found at once
   };
+
   if (document.readyState === "loading") addEventListener("DOMContentLoaded", start);
   else start();
 })();

@@ -10,7 +10,7 @@ from auditor.report.page import write_pages
 from auditor.report.shares import Tally, tally
 from auditor.report.tables import write_drift, write_observations, write_users
 from auditor.report.terminal import print_summary
-from auditor.runs.exports import UNFINISHED
+from auditor.runs.exports import DATA, DATA_FILE, drop_if_empty, unfinished_in
 from auditor.runs.files import make_folder
 from auditor.runs.view import RunView
 
@@ -27,6 +27,8 @@ class ReportPaths:
     html: Path
     pages: tuple[Path, ...]
     """The linked pages report-2.html, …, without report.html itself."""
+    data: tuple[Path, ...]
+    """The users of a large report, in files of their own; none where report.html holds them itself."""
     drift: Path | None
     observations: Path | None
     users: Path | None
@@ -36,7 +38,8 @@ class ReportPaths:
     @property
     def written(self) -> tuple[Path, ...]:
         """Every file of the report."""
-        return tuple(path for path in (self.html, *self.pages, self.drift, self.observations, self.users) if path)
+        found = (self.html, *self.pages, *self.data, self.drift, self.observations, self.users)
+        return tuple(path for path in found if path)
 
 
 def write_report(view: RunView, out: Path, *, templates: Path | None = None, redact: bool = False) -> ReportPaths:
@@ -44,12 +47,11 @@ def write_report(view: RunView, out: Path, *, templates: Path | None = None, red
 
     Drawing the same run twice gives equal bytes. With `redact` there is one page of numbers and no table: no
     name, address, face or id. A file of the same name in `templates` replaces ours. Every file appears whole or
-    not at all; linked pages of an earlier, longer report are removed, and what a drawing that was killed left behind.
+    not at all; pages and parts of an earlier, longer report are removed, and what a drawing that was killed left.
     """
     make_folder(out)
-    for half in out.iterdir():
-        if UNFINISHED.fullmatch(half.name):
-            half.unlink()
+    for half in unfinished_in(out):
+        half.unlink()
     counted = tally(view)
     drift = observations = users = None
     if not redact:
@@ -57,9 +59,14 @@ def write_report(view: RunView, out: Path, *, templates: Path | None = None, red
         write_drift(view, drift)
         write_observations(view, observations)
         write_users(view, counted, users)
-    html, *pages = write_pages(view, counted, out, templates=templates, redact=redact)
+    (html, *pages), data = write_pages(view, counted, out, templates=templates, redact=redact)
     for stale in out.iterdir():
         if _LINKED.fullmatch(stale.name) and stale not in pages:
             stale.unlink()
+    if (out / DATA).is_dir():
+        for stale in set((out / DATA).iterdir()).difference(data):
+            if DATA_FILE.fullmatch(stale.name):
+                stale.unlink()
+        drop_if_empty(out / DATA)
     left = tuple(out / name for name in _TABLES if redact and (out / name).exists())
-    return ReportPaths(html, tuple(pages), drift, observations, users, left)
+    return ReportPaths(html, tuple(pages), data, drift, observations, users, left)

@@ -46,7 +46,11 @@ class Slot:
     drifts: bool
     size: str
     dated: str
-    """The picture's own date where the service tells one, else when it was read."""
+    """The picture's own date where the service tells one, else when it was read: in words."""
+    moment: str
+    """The same as ISO 8601, for a reader's own way of writing dates."""
+    own_date: bool
+    """Whether that is the picture's own date."""
     distance: str
     remark: str
     alt: str
@@ -70,11 +74,21 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Fact:
+    """One thing that was read about a copy."""
+
+    name: str
+    text: str
+    raw: str | int | None = None
+    """The same for a reader's own way of writing it: a moment as ISO 8601, or a number of bytes."""
+
+
+@dataclass(frozen=True)
 class Detail:
     """Everything that was read about one copy."""
 
     workload: str
-    facts: tuple[tuple[str, str], ...]
+    facts: tuple[Fact, ...]
 
 
 @dataclass(frozen=True)
@@ -86,8 +100,6 @@ class Card:
     upn: str
     department: str
     kind: str
-    tokens: str
-    """`workload:verdict:cause` of each drifting copy, for the filter."""
     slots: tuple[Slot, ...]
     findings: tuple[Finding, ...]
     details: tuple[Detail, ...]
@@ -113,8 +125,13 @@ def entries(view: RunView) -> list[Entry]:
     return sorted(found, key=lambda entry: (entry.name.casefold(), entry.user_id))
 
 
-def cards(view: RunView, chosen: Sequence[Entry], workloads: Sequence[str], pictures: Pictures) -> Iterator[Card]:
-    """The cards of these users. Only a slice of the run is turned into objects at a time."""
+def cards(
+    view: RunView, chosen: Sequence[Entry], workloads: Sequence[str], pictures: Pictures | None
+) -> Iterator[Card]:
+    """The cards of these users, as text alone without `pictures`.
+
+    Only a slice of the run is turned into objects at a time.
+    """
     people = view.users.drop_duplicates("user_id").set_index("user_id")
     for start in range(0, len(chosen), _SLICE):
         part = chosen[start : start + _SLICE]
@@ -126,12 +143,17 @@ def cards(view: RunView, chosen: Sequence[Entry], workloads: Sequence[str], pict
             yield _card(entry, user, own, workloads, pictures)
 
 
+def anchor(user_id: str) -> str:
+    """The id of a user's card."""
+    return "u-" + "".join(c if c.isascii() and c.isalnum() else "-" for c in user_id)
+
+
 def _card(
     entry: Entry,
     user: dict[Any, Any],
     rows: dict[str, dict[Any, Any]],
     workloads: Sequence[str],
-    pictures: Pictures,
+    pictures: Pictures | None,
 ) -> Card:
     drifting = [row for row in rows.values() if row["verdict"] in DRIFT]
     ordered = sorted(drifting, key=lambda row: _place(workloads, _text(row["workload"])))
@@ -141,27 +163,25 @@ def _card(
         "synced from on premises" if user.get("synced") is True else "",
     ]
     return Card(
-        anchor="u-" + "".join(c if c.isascii() and c.isalnum() else "-" for c in entry.user_id),
+        anchor=anchor(entry.user_id),
         name=entry.name,
         upn=_text(next(iter(rows.values()))["upn"]) or _text(user.get("upn")),
         department=_text(user.get("department")),
         kind=", ".join(kind for kind in kinds if kind),
-        tokens=" ".join(
-            ":".join(_token(row[column]) for column in ("workload", "verdict", "cause")) for row in ordered
-        ),
         slots=tuple(_slot(entry, workload, rows.get(workload), pictures) for workload in workloads),
         findings=tuple(map(_finding, ordered)),
         details=tuple(_detail(rows[workload]) for workload in workloads if workload in rows),
     )
 
 
-def _slot(entry: Entry, workload: str, row: dict[Any, Any] | None, pictures: Pictures) -> Slot:
+def _slot(entry: Entry, workload: str, row: dict[Any, Any] | None, pictures: Pictures | None) -> Slot:
     name = wording.workload(workload)
     if row is None:
         word = wording.STATUSES[""].name
-        return Slot(workload, name, "unasked", word, None, "", "", False, "", "", "", "", f"{name}: {word}")
+        return Slot(workload, name, "unasked", word, None, "", "", False, "", "", "", False, "", "", f"{name}: {word}")
     status, verdict = _text(row["status"]), _text(row["verdict"])
-    shot = pictures.shot(_text(row["sha256"])) if status in (Status.PHOTO, Status.PLACEHOLDER) else None
+    drawable = pictures is not None and status in (Status.PHOTO, Status.PLACEHOLDER)
+    shot = pictures.shot(_text(row["sha256"])) if pictures is not None and drawable else None
     empty = wording.STATUSES[status].name if status in wording.STATUSES else wording.in_words(status)
     word = wording.verdict(verdict)
     reason = _text(row["reason"])
@@ -169,6 +189,7 @@ def _slot(entry: Entry, workload: str, row: dict[Any, Any] | None, pictures: Pic
         reason = ""  # the copy was read; its row repeats why the reference was not
     remark = wording.trouble(reason).name if reason or verdict == Verdict.UNCHECKED else _text(row["note"])
     drawn = f"picture of {visible(entry.name)}" if shot else empty
+    own = _own_date(_signals(row))
     return Slot(
         workload=workload,
         name=name,
@@ -179,7 +200,9 @@ def _slot(entry: Entry, workload: str, row: dict[Any, Any] | None, pictures: Pic
         word=word,
         drifts=verdict in DRIFT,
         size=f"{row['width']} × {row['height']} px" if row["width"] and row["height"] else "",
-        dated=_own_date(_signals(row)) or _date(row["observed_at"]),
+        dated=f"picture of {_day(own)}" if own else _date(row["observed_at"]),
+        moment=f"{own:%Y-%m-%dT%H:%M:%SZ}" if own else _iso(row["observed_at"]),
+        own_date=own is not None,
         distance=_distance(row["distance"]),
         remark=remark,
         alt=f"{name}: {drawn}. {word}.",
@@ -208,18 +231,19 @@ def _detail(row: dict[Any, Any]) -> Detail:
     size = int(row["size"]) if row["size"] else 0
     way = _text(row["way"])
     facts = [
-        ("Answer", _text(row["status"]).replace("_", " ")),
-        ("Reason", _text(row["reason"])),
-        ("In words", _text(row["detail"])),
-        ("Note", _text(row["note"])),
-        ("Picture", " · ".join(part for part in (_text(row["format"]), f"{size:,} bytes") if part) if size else ""),
-        ("Distance", _distance(row["distance"])),
-        ("SHA-256", _text(row["sha256"])),
-        ("Read by", wording.WAYS.get(way, way)),
-        ("Read at", _moment(row["observed_at"])),
-        *_signals(row).items(),
+        Fact("Answer", _text(row["status"]).replace("_", " ")),
+        Fact("Reason", _text(row["reason"])),
+        Fact("In words", _text(row["detail"])),
+        Fact("Note", _text(row["note"])),
+        Fact("Format", _text(row["format"])),
+        Fact("Size", f"{size:,} bytes" if size else "", size),
+        Fact("Distance", _distance(row["distance"])),
+        Fact("SHA-256", _text(row["sha256"])),
+        Fact("Read by", wording.WAYS.get(way, way)),
+        Fact("Read at", _moment(row["observed_at"]), _iso(row["observed_at"])),
+        *(Fact(name, value) for name, value in _signals(row).items()),
     ]
-    return Detail(wording.workload(_text(row["workload"])), tuple((name, value) for name, value in facts if value))
+    return Detail(_text(row["workload"]), tuple(fact for fact in facts if fact.text))
 
 
 def _signals(row: dict[Any, Any]) -> dict[str, str]:
@@ -230,12 +254,12 @@ def _signals(row: dict[Any, Any]) -> dict[str, str]:
     return {str(k): str(v) for k, v in found.items() if str(v)} if isinstance(found, dict) else {}
 
 
-def _own_date(signals: dict[str, str]) -> str:
+def _own_date(signals: dict[str, str]) -> datetime | None:
     """SharePoint tells when it took the picture over, in seconds since the year one (the unit is inferred)."""
     seconds = signals.get("SPS-PictureTimestamp", "")
     if not (seconds.isascii() and seconds.isdigit() and len(seconds) == 11):
-        return ""
-    return f"picture of {_day(_YEAR_ONE + timedelta(seconds=int(seconds)))}"
+        return None
+    return _YEAR_ONE + timedelta(seconds=int(seconds))
 
 
 def _date(value: Any) -> str:
@@ -244,6 +268,10 @@ def _date(value: Any) -> str:
 
 def _moment(value: Any) -> str:
     return "" if pd.isna(value) else _utc(value).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _iso(value: Any) -> str:
+    return "" if pd.isna(value) else f"{_utc(value):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _utc(value: Any) -> datetime:
@@ -273,10 +301,6 @@ def _distance(value: Any) -> str:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else "" if value is None or pd.isna(value) else str(value)
-
-
-def _token(value: Any) -> str:
-    return "".join(c if c.isalnum() or c in "_-." else "-" for c in _text(value))
 
 
 def _place(workloads: Sequence[str], workload: str) -> int:

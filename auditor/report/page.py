@@ -1,21 +1,27 @@
-"""Verdicts → report.html and its linked pages.
+"""Verdicts → report.html, its linked pages and, for many users, the files of its data.
 
 A page is written as it is made: the template pulls one card after the other, a card pulls its thumbnails, and
-nothing of a user stays in memory once written.
+nothing of a user stays in memory once written but the index.
+
+A reader with scripting sees the findings drawn by the page's script from data: inside report.html, or above
+`IN_ONE_FILE` drifting users in files of `report-data/`, which the page loads as they come into view. A reader without
+sees open text: the first `USERS_A_PAGE` users in report.html, the others on linked pages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import jinja2
+from markupsafe import Markup
 
 from auditor.model import DRIFT, Verdict
-from auditor.report import drawing, wording
+from auditor.report import data, drawing, wording
 from auditor.report.cards import Entry, cards, entries, long_date
 from auditor.report.facts import Facts, lasting, read, redacted
 from auditor.report.files import replacing
@@ -23,13 +29,17 @@ from auditor.report.pictures import LARGEST, Pictures
 from auditor.report.shares import GRAVITY, NO_ANSWER, REFERENCE_UNCHECKED, Share, Tally, Unchecked
 from auditor.report.templating import PAGE, environment, inline
 from auditor.report.text import count, listed, visible
+from auditor.runs.exports import DATA
+from auditor.runs.files import make_folder
 from auditor.runs.view import RunView
 
 USERS_A_PAGE = 500
 """How many drifting users one page lists as open text."""
-_FEW = 150
-_SMALLER = 112
-"""Above a few drifting users thumbnails are smaller, so that a page of 500 can still be mailed."""
+IN_ONE_FILE = 2_000
+"""Up to so many drifting users report.html holds them all."""
+_EDGES = ((60, LARGEST), (150, 240), (500, 160), (1_000, 128), (IN_ONE_FILE, 112))
+_EDGE_IN_PARTS = 128
+"""The longest side of a thumbnail by the number of drifting users: a page of many can still be mailed."""
 
 
 @dataclass(frozen=True)
@@ -83,18 +93,22 @@ def page_name(number: int) -> str:
 
 def write_pages(
     view: RunView, tally: Tally, out: Path, *, templates: Path | None = None, redact: bool = False
-) -> tuple[Path, ...]:
-    """Write report.html and the pages linked from it; the paths written, in order."""
+) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Write report.html and the pages linked from it, and the files of its data; the paths of both, in order."""
     filled = environment(templates)
     template = filled.get_template(PAGE)
-    context = _context(view, tally, filled, redact=redact)
     listing: list[Entry] = [] if redact else entries(view)
+    parted = len(listing) > IN_ONE_FILE
+    context = _context(view, tally, filled, redact=redact, parted=parted)
     links = _links(listing)
-    edge = LARGEST if len(listing) <= _FEW else _SMALLER
     workloads = [item.workload for item in tally.workloads]
+    indexed = data.index(view, listing, workloads, context["facts"].reference) if listing else {}
+    stored = tuple(_write_parts(view, listing, workloads, indexed, out)) if parted else ()
     written = []
     for link in links:
         chosen = listing[(link.number - 1) * USERS_A_PAGE : link.number * USERS_A_PAGE]
+        whole = link.number == 1 and not parted
+        pictures = Pictures(view, _edge(len(listing))) if whole else None
         path = out / link.file
         with replacing(path) as file:
             file.writelines(
@@ -102,11 +116,40 @@ def write_pages(
                     **context,
                     page=link,
                     pages=links,
-                    cards=cards(view, chosen, workloads, Pictures(view, edge)),
+                    illustrated=whole,
+                    cards=cards(view, chosen, workloads, pictures),
+                    blocks=_blocks(view, listing, workloads, indexed, pictures) if pictures else (),
                 )
             )
         written.append(path)
-    return tuple(written)
+    return tuple(written), stored
+
+
+def _edge(users: int) -> int:
+    return next(edge for most, edge in _EDGES if users <= most)
+
+
+def _blocks(
+    view: RunView, listing: Sequence[Entry], workloads: Sequence[str], indexed: data.Json, pictures: Pictures
+) -> Iterator[tuple[str, Markup]]:
+    """The index and the parts as they stand inside the page, by name. The cards have drawn some pictures before."""
+    if listing:
+        yield "index", Markup(data.text(indexed))  # noqa: S704 - `text` leaves nothing that HTML would read
+        for number, part in enumerate(data.parts(view, listing, workloads, pictures), 1):
+            yield f"part-{number}", Markup(data.text(part))  # noqa: S704
+
+
+def _write_parts(
+    view: RunView, listing: Sequence[Entry], workloads: Sequence[str], indexed: data.Json, out: Path
+) -> Iterator[Path]:
+    """The index and the parts as scripts of their own: on `file:` a page may load nothing else."""
+    folder = make_folder(out / DATA)
+    named = enumerate(data.parts(view, listing, workloads, Pictures(view, _EDGE_IN_PARTS)), 1)
+    for name, content in chain([("index", indexed)], ((f"part-{number}", part) for number, part in named)):
+        path = folder / f"{name}.js"
+        with replacing(path) as file:
+            file.write(f'photoAuditor("{name}",{data.text(content)});\n')
+        yield path
 
 
 def _links(listing: Sequence[Entry]) -> tuple[PageLink, ...]:
@@ -124,7 +167,7 @@ def _short(name: str) -> str:
     return shown if len(shown) <= 24 else shown[:23] + "…"
 
 
-def _context(view: RunView, tally: Tally, filled: jinja2.Environment, *, redact: bool) -> dict[str, Any]:
+def _context(view: RunView, tally: Tally, filled: jinja2.Environment, *, redact: bool, parted: bool) -> dict[str, Any]:
     told = read(view.manifest)
     facts = redacted(told) if redact else told
     headline = _headline(tally, facts)
@@ -133,6 +176,8 @@ def _context(view: RunView, tally: Tally, filled: jinja2.Environment, *, redact:
     columns = [column for column in held if column[0] != facts.reference]
     everybody = _everybody(tally)
     when = facts.finished or facts.started
+    # Parts lie beside the page: `file:` where it was opened from a disk, 'self' where a server keeps it.
+    beside = " 'self' file:" if parted else ""
     return {
         "wording": wording,
         "redact": redact,
@@ -140,8 +185,10 @@ def _context(view: RunView, tally: Tally, filled: jinja2.Environment, *, redact:
         "tally": tally,
         "headline": headline,
         "asked": _asked(facts, tally),
-        "when": long_date(when) if when else "",
-        "started": long_date(facts.started) if facts.started else "",
+        "when": when,
+        "long_date": long_date,
+        "words": Markup(data.text(wording.SCRIPT)),  # noqa: S704 - ours, and without anything HTML would read
+        "data_folder": f"{DATA}/" if parted else "",
         "figures": _figures(tally),
         "everybody": everybody,
         "mosaic": drawing.mosaic(everybody),
@@ -154,8 +201,8 @@ def _context(view: RunView, tally: Tally, filled: jinja2.Environment, *, redact:
         "style": style,
         "script": script,
         "policy": (
-            f"default-src 'none'; img-src data:; style-src '{style.hash}'; script-src '{script.hash}'; "
-            "base-uri 'none'; form-action 'none'"
+            f"default-src 'none'; img-src data:; style-src '{style.hash}'; "
+            f"script-src '{script.hash}'{beside}; base-uri 'none'; form-action 'none'"
         ),
         "favicon": _favicon(headline.state),
         "ways": _ways(view),

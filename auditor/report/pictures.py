@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 
 from auditor.runs.view import RunView
 
-LARGEST = 160
+LARGEST = 320
 """The longest side of a thumbnail in pixels, at most."""
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _MAX_BYTES = 32 * 1024 * 1024

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +57,13 @@ def environment(override: Path | None = None) -> jinja2.Environment:
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
     made.filters.update(
-        prose=prose, count=count, percent=percent, sentence=as_sentence, thousands=lambda number: f"{number:,}"
+        prose=prose,
+        count=count,
+        percent=percent,
+        sentence=as_sentence,
+        thousands=lambda number: f"{number:,}",
+        number=number,
+        numbers=numbers,
     )
     return made
 
@@ -70,6 +77,22 @@ def inline(templates: jinja2.Environment, name: str) -> Inline:
     digest = hashlib.sha256(text.encode()).digest()
     # The text is a template file of ours or of the organisation that runs us, never data.
     return Inline(Markup(text), f"sha256-{base64.b64encode(digest).decode()}")  # noqa: S704
+
+
+def number(value: int) -> Markup:
+    """A number that the page's script writes as its reader does; small ones look the same everywhere."""
+    return Markup('<data value="{}">{}</data>').format(value, f"{value:,}") if value >= 1_000 else escape(value)
+
+
+def numbers(sentence: str) -> Markup:
+    """A sentence of ours with its large numbers so marked."""
+    pieces = _LARGE.split(visible(sentence))
+    return Markup("").join(
+        number(int(piece.replace(",", ""))) if odd % 2 else escape(piece) for odd, piece in enumerate(pieces)
+    )
+
+
+_LARGE = re.compile(r"(?<![\w.,])(\d{1,3}(?:,\d{3})+)(?![\w,])")
 
 
 def prose(text: str) -> Markup:

@@ -299,6 +299,78 @@ NO_FACES = (
     "says who is in a picture."
 )
 
+ALONE = "This file asks nobody for anything: it works from a mail attachment."
+BESIDE = (
+    "This file asks nobody for anything but its own folder report-data, which has to lie beside it: send both together."
+)
+
+SCRIPT: dict[str, str] = {
+    "all_users": "{all} users",
+    "some_users": "{shown} of {all} users",
+    "every_w": "Every workload",
+    "every_v": "Every verdict",
+    "every_c": "Every cause",
+    "every_t": "Every user type",
+    "every_d": "Every domain",
+    "every_dept": "Every department",
+    "kind_member": "member",
+    "kind_guest": "guest",
+    "kind_disabled": "account disabled",
+    "kind_synced": "synced from on premises",
+    "none": "none",
+    "distance": "distance {distance}",
+    "picture_of": "picture of {date}",
+    "read_on": "read {date}",
+    "bytes": "{number} bytes",
+    "causes": "Why, and what mends it",
+    "everything_read": "Everything that was read",
+    "no_drift": "No copy of this user differs.",
+    "difference": "Difference",
+    "difference_alt": "Difference to the reference: black where both are the same. {alt}",
+    "copy_fix": "Copy the fix",
+    "copy_link": "Copy link",
+    "copied": "Copied.",
+    "previous": "Previous",
+    "next": "Next",
+    "close": "Close",
+    "relaxed": "The filter was cleared: it hid {name}.",
+    "exported": "A table of {number} users was made.",
+    "preparing": "Preparing the print.",
+    "unprinted": "The first {shown} of {all} users. drift.csv holds them all.",
+    "printed_query": "Only what fits: {query}",
+    "no_data": "The folder {folder} that belongs to this page is not beside it. Without it only the open text can be "
+    "shown, without search and filters.",
+}
+"""What the page’s script says."""
+
+KEYS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("/",), "to the search box; Esc empties it"),
+    (("j", "k"), "next and previous user, as ↓ and ↑ in the list"),
+    (("Home", "End"), "first and last user, in the list"),
+    (("Enter",), "open the user; Esc closes"),
+    (("→", "←"), "next and previous user while one is open"),
+    (("d",), "the difference to the reference, while a user is open"),
+    (("l",), "copy a link to the user, while one is open"),
+    (("e",), "the selection as CSV"),
+    (("p",), "print the selection"),
+    (("x",), "clear the filters"),
+    (("t",), "theme: system, light, dark"),
+    (("?",), "these keys"),
+)
+"""Keys and what they do."""
+
+QUERIES: tuple[tuple[str, str], ...] = (
+    ("finance", "name, address, department or cause holds this word"),
+    ("w:sharepoint", "drift in this workload"),
+    ("v:missing", "a copy with this verdict; w:, v: and c: look at one copy at a time"),
+    ("c:never_visited", "a copy with this cause"),
+    ("t:guest", "user type: member, guest, disabled, synced"),
+    ("d:contoso.com", "domain of the address"),
+    ('dept:"people & culture"', "department; quotes hold words together"),
+    ("!t:guest", "! turns any of them round; the same field twice means either"),
+)
+"""What the search box understands."""
+
 
 def in_words(slug: str) -> str:
     """A slug that the catalogue does not know, as readable as it gets: `odd_size_only` → `Odd size only`."""

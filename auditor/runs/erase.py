@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from auditor.model import FINGERPRINT_COLUMNS
 from auditor.runs import frames
-from auditor.runs.exports import FILE, UNFINISHED, delete_reports, folders
+from auditor.runs.exports import delete_reports, files_in, folders
 from auditor.runs.files import whole_file
 from auditor.runs.folder import RunFolder
 from auditor.runs.manifest import RunError
@@ -87,7 +87,7 @@ def traces(run: RunFolder, who: str) -> Traces:
     for file in _checkpoints(run):
         findings += _erased_accounts(frames.read_table(file), person)[1]
     pictures = sum(file.stem in person.digests for file in run.photos.glob("*/*"))
-    reports = sum(len(_report_files(folder)) for folder in folders(run))
+    reports = sum(len(files_in(folder)) for folder in folders(run))
     named = _scrub(run.manifest, _finder(_addresses(person))) != run.manifest
     return Traces(bool(person.user_id), rows, findings, pictures, reports, named)
 
@@ -337,10 +337,6 @@ def _erased_accounts(table: pa.Table, person: Person) -> tuple[pa.Table, int]:
 def _named(row: Mapping[str, Any]) -> set[str]:
     """The addresses in a checkpoint's row, as they are and as they were before they were URL-quoted."""
     return {form.lower() for one in row.get("addresses", "").split() for form in (one, unquote(one))}
-
-
-def _report_files(folder: Path) -> list[Path]:
-    return [file for file in folder.iterdir() if FILE.fullmatch(file.name) or UNFINISHED.fullmatch(file.name)]
 
 
 def _leftovers(run: RunFolder, words: Iterable[str]) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +15,15 @@ from auditor.runs.folder import RunFolder
 
 INSIDE = ("report", "report-redacted")
 """Where reports go in a run folder unless they are sent elsewhere."""
+DATA = "report-data"
+"""The folder beside report.html that holds the users of a large report, in parts."""
 _NAMES = r"(?:report(?:-[0-9]+)?\.html|drift\.csv|observations\.csv|users\.csv)"
+_DATA_NAMES = r"(?:index|part-[0-9]+)\.js"
 FILE = re.compile(_NAMES)
 """What a report's files are called."""
-UNFINISHED = re.compile(rf"\.{_NAMES}\.[a-z0-9_]+\.part")
+DATA_FILE = re.compile(_DATA_NAMES)
+"""What the files in `DATA` are called."""
+UNFINISHED = re.compile(rf"\.(?:{_NAMES}|{_DATA_NAMES})\.[a-z0-9_]+\.part")
 """What they are called while they are written."""
 
 
@@ -29,7 +35,7 @@ class Report:
     redact: bool
     templates: Path | None
     files: Mapping[str, str]
-    """Name → SHA-256."""
+    """Name (of what lies in a folder of the report's with that folder before it) → SHA-256."""
 
 
 def recorded(run: RunFolder) -> tuple[Report, ...]:
@@ -56,7 +62,7 @@ def record(
         "drawn": datetime.now(UTC).replace(microsecond=0).isoformat(),
         "redact": redact,
         "templates": str(templates.resolve()) if templates else "",
-        "files": {file.name: digest_of(file) for file in files},
+        "files": {file.relative_to(folder).as_posix(): digest_of(file) for file in files},
     }
     run.update(reports={**run.manifest.get("reports", {}), name: entry})
 
@@ -67,12 +73,32 @@ def folders(run: RunFolder) -> list[Path]:
     return [folder for folder in found if folder.is_dir()]
 
 
+def files_in(folder: Path) -> list[Path]:
+    """The files of a report in its folder, unfinished ones too. Other files there are not ours."""
+    data = folder / DATA
+    found = [file for file in folder.iterdir() if FILE.fullmatch(file.name)]
+    found += [file for file in data.iterdir() if DATA_FILE.fullmatch(file.name)] if data.is_dir() else []
+    return sorted(found + unfinished_in(folder))
+
+
+def unfinished_in(folder: Path) -> list[Path]:
+    """What a drawing that was killed left behind."""
+    places = [place for place in (folder, folder / DATA) if place.is_dir()]
+    return sorted(file for place in places for file in place.iterdir() if UNFINISHED.fullmatch(file.name))
+
+
 def delete_reports(run: RunFolder) -> int:
     """Delete the files of every report of the run, unfinished ones too; how many. Other files there stay."""
     deleted = 0
     for folder in folders(run):
-        for file in sorted(folder.iterdir()):
-            if FILE.fullmatch(file.name) or UNFINISHED.fullmatch(file.name):
-                file.unlink()
-                deleted += 1
+        for file in files_in(folder):
+            file.unlink()
+            deleted += 1
+        drop_if_empty(folder / DATA)
     return deleted
+
+
+def drop_if_empty(folder: Path) -> None:
+    """Remove the folder unless it holds anything or is not there."""
+    with suppress(OSError):
+        folder.rmdir()

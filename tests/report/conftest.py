@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from auditor.model import USER_COLUMNS, VERDICT_COLUMNS
 from auditor.runs.view import RunView
+from tests.report.browsing import browser, visit  # noqa: F401 - fixtures for every test here
 
 Fabricate = Callable[..., RunView]
 

@@ -1,144 +1,284 @@
-"""The page in a real browser: it asks nobody, complains about nothing, and works without scripting."""
+"""The page in a real browser: it asks nobody, complains about nothing, and everything on it can be reached."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+import csv
+import io
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
 
+from auditor.model import DRIFT
 from auditor.report import tally, write_report
-
-Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not program:
-        pytest.fail("these tests need Chromium (Debian: apt install chromium)")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield started
-        started.close()
+from tests.report.browsing import Open, number_of
 
 
 @pytest.fixture(scope="module")
 def report(fabricate: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     view = fabricate(users=72)
+    view.users.loc[view.users.index % 9 == 0, "user_type"] = "Guest"
     return view, write_report(view, tmp_path_factory.mktemp("report")).html
 
 
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[Open]:
-    """Open a page; at the end it must have asked nobody and complained about nothing."""
-    complaints: list[str] = []
-    contexts = []
-
-    def go(path: Path, fragment: str = "", **options: Any) -> Page:
-        context = browser.new_context(reduced_motion="reduce", **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: request.url.startswith(("file:", "data:")) or complaints.append(request.url))
-        page.goto(f"{path.as_uri()}{fragment}")
-        return page
-
-    yield go
-    for context in contexts:
-        context.close()
-    assert complaints == []
+def drifting(view: Any, **wanted: str) -> set[str]:
+    """The users with a drifting copy that is so."""
+    rows = view.verdicts[view.verdicts["verdict"].isin(DRIFT)]
+    for column, value in wanted.items():
+        rows = rows[rows[column] == value]
+    return set(rows["user_id"])
 
 
-def shown(page: Page) -> int:
-    return page.locator(".card:visible").count()
+def someone(view: Any, **wanted: str) -> str:
+    return min(drifting(view, **wanted), key=lambda user: user[9:])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_page_opens_without_a_request_or_a_complaint(visit, report, scheme):
+def test_nothing_a_screen_reader_would_stumble_over_in_either_theme(visit: Open, report: Any, scheme: str) -> None:
     view, path = report
     page = visit(path, color_scheme=scheme)
-    assert shown(page) == tally(view).drifting
-    assert page.locator(".filters").is_visible()
+    assert number_of(page) == tally(view).drifting
+    for step in (
+        lambda: None,
+        lambda: page.keyboard.press("?"),
+        lambda: page.locator("#list .finding a").first.click(),
+    ):
+        step()
+        found = Axe().run(page).response["violations"]
+        assert not found, [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found]
+        page.keyboard.press("Escape")
 
 
-def test_with_scripting_off_every_finding_is_there_and_no_dead_control(visit, report):
+def test_with_scripting_off_every_finding_is_there_and_no_dead_control(visit: Open, report: Any) -> None:
     view, path = report
     page = visit(path, java_script_enabled=False)
-    assert shown(page) == tally(view).drifting
-    assert not page.locator(".filters").is_visible()
-    assert not page.locator("#theme").is_visible()
+    assert page.locator(".card:visible").count() == tally(view).drifting
+    assert page.locator(".card .findings > li").count() == tally(view).drifting_copies
+    for control in (".filters", "#theme", "#keys", "#list", "dialog"):
+        assert not page.locator(control).first.is_visible(), control
     assert page.locator(".card .remedy").first.is_visible()
+    shot = page.locator(".card .shot").first
+    shot.scroll_into_view_if_needed()
+    assert len(set(shot.screenshot())) > 200  # a compressed photograph; a blank frame has far fewer byte values
 
 
-def test_a_tile_filters_the_findings(visit, report):
+def test_a_tile_filters_the_findings(visit: Open, report: Any) -> None:
     view, path = report
     page = visit(path)
-    page.locator('a[data-w="yammer"][data-v="variant"]').click()
-    rows = view.verdicts
-    assert shown(page) == ((rows["workload"] == "yammer") & (rows["verdict"] == "variant")).sum()
-    assert "w=yammer&v=variant" in page.url
-    assert page.locator("#w").input_value() == "yammer"
+    page.locator('a[data-q="w:yammer v:variant"]').click()
+    expect(page.locator("#f-w")).to_have_value("yammer")
+    assert number_of(page) == len(drifting(view, workload="yammer", verdict="variant"))
+    assert page.input_value("#q") == "w:yammer v:variant"
     page.get_by_role("button", name="Clear").click()
-    page.wait_for_function("document.querySelectorAll('li[hidden] > .card').length === 0")
+    expect(page.locator("#q")).to_have_value("")
+    assert number_of(page) == tally(view).drifting
 
 
-def test_filters_look_at_one_copy_not_at_the_user(visit, report):
+def test_every_filter_says_how_many_it_leaves_and_then_leaves_so_many(visit: Open, report: Any) -> None:
     _, path = report
-    assert shown(visit(path, "#w=sharepoint&v=variant")) == 0
+    page = visit(path)
+    for field in ("w", "v", "c", "t", "d", "dept"):
+        options = page.locator(f"#f-{field} option").all_inner_texts()[1:]
+        assert options, field
+        for place, option in list(enumerate(options, 1))[:3]:
+            page.select_option(f"#f-{field}", index=place)
+            assert number_of(page) == int(re.search(r"\((\d+)\)$", option)[1]), option
+            page.select_option(f"#f-{field}", index=0)
 
 
-def test_search_finds_words_without_their_accents(visit, report):
+def test_counts_of_a_filter_follow_the_others(visit: Open, report: Any) -> None:
+    view, path = report
+    page = visit(path, "#q=v:missing")
+    offered = page.locator("#f-w option").all_inner_texts()[1:]
+    assert offered == [f"SharePoint ({len(drifting(view, workload='sharepoint', verdict='missing'))})"]
+
+
+QUERIES = {
+    "w:sharepoint v:missing c:never_visited": lambda view: drifting(view, cause="sharepoint_never_visited"),
+    "v:variant w:sharepoint": lambda view: set(),  # one copy is looked at, not the user
+    "v:missing v:broken": lambda view: drifting(view, verdict="missing") | drifting(view, verdict="broken"),
+    "!v:variant w:yammer": lambda view: drifting(view, workload="yammer", verdict="mismatch"),
+    "finance": lambda view: people(view, department="Finance"),
+    "finance !guest": lambda view: people(view, department="Finance", user_type="Member"),
+    'dept:"people & culture"': lambda view: people(view, department="People & Culture"),
+    "t:guest d:contoso.com": lambda view: people(view, user_type="Guest", domain="contoso.com"),
+    "bjorn": lambda view: people(view, display_name="Björn Lindqvist"),
+    "nobody-is-called-so": lambda view: set(),
+}
+
+
+def test_a_query_finds_what_it_says(visit: Open, report: Any) -> None:
     view, path = report
     page = visit(path)
     page.keyboard.press("/")
-    page.keyboard.type("bjorn")
-    names = page.locator(".card:visible h3").all_inner_texts()
-    assert names
-    assert set(names) == {"Björn Lindqvist"}
+    for query, fits in QUERIES.items():
+        page.locator("#q:focus").fill(query)
+        wanted = fits(view)
+        assert number_of(page) == len(wanted), query
+        links = page.locator(".finding a").evaluate_all(
+            "all => all.map(a => new URLSearchParams(a.hash.slice(1)).get('user'))"
+        )
+        assert set(links) <= wanted, query
+        assert bool(links) == bool(wanted), query
+        assert page.locator("#nothing").is_visible() is not bool(wanted), query
     page.keyboard.press("Escape")
-    assert shown(page) == tally(view).drifting
+    assert number_of(page) == tally(view).drifting
 
 
-def test_nothing_found_is_said(visit, report):
-    _, path = report
-    page = visit(path, "#q=nobody-is-called-so")
-    assert page.locator("#nothing").is_visible()
-    assert "0 of" in page.locator("#shown").inner_text()
+def people(view: Any, domain: str = "", **wanted: str) -> set[str]:
+    users = view.users
+    for column, value in wanted.items():
+        users = users[users[column] == value]
+    if domain:
+        users = users[users["upn"].str.endswith(f"@{domain}")]
+    return set(users["user_id"]) & drifting(view)
 
 
-def test_a_linked_finding_is_never_hidden_by_a_filter(visit, report):
-    _, path = report
-    page = visit(path, "#v=broken")
-    hidden = page.locator("li[hidden] > .card").first.get_attribute("id")
-    page.evaluate("id => { location.hash = id }", hidden)
-    page.wait_for_selector(f"[id='{hidden}']", state="visible")
+def test_all_state_is_in_the_address(visit: Open, report: Any) -> None:
+    view, path = report
+    page = visit(path, "#q=w:sharepoint&sort=distance")
+    first = page.locator(".finding h3").first.inner_text()
+    page.locator(".finding a").first.click()
+    expect(page.locator("#user h2")).to_have_text(first)
+    again = visit(path, f"#{page.url.partition('#')[2]}")
+    expect(again.locator("#user h2")).to_have_text(first)
+    assert again.input_value("#q") == "w:sharepoint"
+    assert again.input_value("#sort") == "distance"
+    assert number_of(again) == len(drifting(view, workload="sharepoint"))
+    page.go_back()
+    expect(page.locator("#user")).to_be_hidden()
 
 
-def test_pictures_are_drawn_even_where_the_first_card_with_them_is_hidden(visit, report):
+def test_the_most_different_comes_first_when_asked(visit: Open, report: Any) -> None:
+    view, path = report
+    page = visit(path, "#sort=distance")
+    most = view.verdicts.sort_values("distance")["upn"].iloc[view.verdicts["distance"].notna().sum() - 1]
+    assert most in page.locator(".finding").first.inner_text()
+    page.select_option("#sort", "-name")
+    names = page.locator(".finding h3").all_inner_texts()
+    page.select_option("#sort", "name")
+    assert names[0] not in page.locator(".finding h3").all_inner_texts()
+
+
+def test_a_linked_finding_that_a_filter_hides_relaxes_the_filter(visit: Open, report: Any) -> None:
+    view, path = report
+    user = someone(view, cause="sharepoint_detached")
+    page = visit(path, f"#q=v:broken&user={user}")
+    expect(page.locator("#user")).to_be_visible()
+    assert page.input_value("#q") == ""
+    assert number_of(page) == tally(view).drifting
+    assert "cleared" in page.locator("#said").inner_text()
+
+
+def test_one_user_shows_every_copy_large_with_everything_that_was_read(visit: Open, report: Any) -> None:
+    view, path = report
+    user = someone(view, cause="sharepoint_detached")
+    page = visit(path, f"#user={user}", permissions=["clipboard-read", "clipboard-write"])
+    dialog = page.locator("#user")
+    expect(dialog.locator(".frame img")).to_have_count(4)
+    assert all(
+        side > 150 for side in dialog.locator(".frame img").evaluate_all("all => all.map(one => one.clientWidth)")
+    )
+    rows = view.verdicts[view.verdicts["user_id"] == user]
+    said = dialog.inner_text()
+    for digest in rows["sha256"]:
+        assert digest in said
+    row = rows[rows["workload"] == "sharepoint"].iloc[0]
+    for text in ("SPS-PictureTimestamp", "63799442436", "JPEG", row["evidence"], f"{row['size']:,} bytes"):
+        assert text in said, text
+    dialog.get_by_role("button", name="Copy the fix").click()
+    assert page.evaluate("navigator.clipboard.readText()") == row["fix"].replace("`", "")
+
+
+def test_the_difference_is_black_where_copies_are_equal_and_not_where_they_differ(visit: Open, report: Any) -> None:
+    view, path = report
+    page = visit(path, f"#user={someone(view, cause='sharepoint_detached')}")
+    expect(page.locator("#user .stack")).to_have_count(3)
+    page.keyboard.press("d")
+    stacks = page.locator("#user .stack")
+    light = [_brightest(stacks.nth(place).screenshot()) for place in range(3)]  # Exchange, SharePoint, Engage
+    assert light[0] < 30 > light[2]
+    assert light[1] > 120
+
+
+def _brightest(png: bytes) -> int:
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(png)).convert("L")
+    width, height = picture.size
+    return int(picture.crop((12, 12, width - 12, height - 12)).getextrema()[1])
+
+
+def test_the_selection_leaves_as_a_table_that_no_spreadsheet_executes(visit: Open, report: Any) -> None:
+    view, path = report
+    page = visit(path, "#q=v:missing")
+    with page.expect_download() as download:
+        page.keyboard.press("e")
+    with Path(download.value.path()).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[:4] == ["user_id", "upn", "workload", "verdict"]
+    assert {row["user_id"] for row in rows} == drifting(view, verdict="missing")
+    cells = [cell for row in rows for cell in row.values()]
+    assert any(cell.startswith("'=") for cell in cells)
+    assert not [cell for cell in cells if cell.lstrip().startswith(("=", "+", "-", "@"))]
+
+
+def test_everything_can_be_done_from_the_keyboard(visit: Open, report: Any) -> None:
     _, path = report
     page = visit(path)
-    reused = page.evaluate(
-        """() => {
-            const use = [...document.querySelectorAll('.shot')].find(shot => !shot.querySelector('symbol'));
-            const id = use.querySelector('use').getAttribute('href');
-            document.querySelector(id).closest('.cards > li').hidden = true;
-            for (const item of document.querySelectorAll('.cards > li')) item.hidden = !item.contains(use);
-            use.id = 'probe';
-            return id;
-        }"""
-    )
-    assert reused.startswith("#p-")
-    page.locator("#probe").scroll_into_view_if_needed()
-    colours = len(set(page.locator("#probe").screenshot()))
-    assert colours > 200  # a compressed photograph; a blank frame has far fewer byte values
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    assert focused(page) == 1
+    page.keyboard.press("k")
+    assert focused(page) == 0
+    page.keyboard.press("End")
+    last = focused(page)
+    assert last == number_of(page) - 1
+    page.keyboard.press("Enter")
+    expect(page.locator("#user")).to_be_visible()
+    here = page.locator("#user h2").inner_text()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#user h2")).not_to_have_text(here)
+    page.keyboard.press("Escape")
+    expect(page.locator("#user")).to_be_hidden()
+    assert focused(page) == last - 1
+    page.keyboard.press("t")
+    assert page.locator("#theme").input_value() == "light"
 
 
-def test_the_theme_can_be_switched(visit, report):
+def focused(page: Page) -> int:
+    return int(page.evaluate("Number(document.activeElement.closest('.finding').dataset.at)"))
+
+
+def test_a_print_holds_every_row_that_fits_and_its_evidence(visit: Open, report: Any) -> None:
+    view, path = report
+    page = visit(path, "#q=w:sharepoint")
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    wanted = drifting(view, workload="sharepoint")
+    assert page.locator(".finding:visible").count() == len(wanted)
+    assert page.locator(".finding .evidence").first.is_visible()
+    assert "w:sharepoint" in page.locator("#printed-query").inner_text()
+    assert not page.locator(".filters").is_visible()
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator(".finding").count() < len(wanted)
+
+
+def test_dates_are_written_as_the_reader_writes_them(visit: Open, report: Any) -> None:
+    _, path = report
+    page = visit(path, locale="de-DE", timezone_id="Europe/Berlin")
+    assert page.locator(".hero time").inner_text() == "20. November 2026 um 11:01 MEZ"
+    assert re.search(r"read 20\.11\.2026", page.locator(".finding").first.inner_text())
+
+
+def test_the_theme_can_be_switched(visit: Open, report: Any) -> None:
     _, path = report
     page = visit(path, color_scheme="light")
     page.select_option("#theme", "dark")
@@ -147,14 +287,16 @@ def test_the_theme_can_be_switched(visit, report):
 
 
 @pytest.mark.parametrize("width", [320, 390, 768])
-def test_nothing_sticks_out_on_a_narrow_screen(visit, report, width):
-    _, path = report
-    page = visit(path, viewport={"width": width, "height": 800})
+def test_nothing_sticks_out_on_a_narrow_screen(visit: Open, report: Any, width: int) -> None:
+    view, path = report
+    page = visit(path, f"#user={someone(view, cause='sharepoint_detached')}", viewport={"width": width, "height": 800})
+    expect(page.locator("#user")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("document.querySelector('#user').scrollWidth") <= width
 
 
-def test_a_redacted_page_works_too(visit, report, tmp_path):
+def test_a_redacted_page_works_too(visit: Open, report: Any, tmp_path: Path) -> None:
     view, _ = report
-    page = visit(write_report(view, tmp_path, redact=True).html)
-    assert shown(page) == 0
+    page = visit(write_report(view, tmp_path, redact=True).html, ready=False)
+    assert page.locator(".finding, .card").count() == 0
     assert page.locator("#theme").is_visible()

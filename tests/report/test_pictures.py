@@ -30,7 +30,7 @@ def decoded(uri: str) -> Image.Image:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
 def test_every_known_format_becomes_a_small_picture(kind):
     made = thumbnail_of(encoded(Image.new("RGB", (648, 432), "teal"), kind))
-    assert (made.width, made.height) == decoded(made.uri).size == (160, 107)
+    assert (made.width, made.height) == decoded(made.uri).size == (320, 213)
 
 
 def test_a_small_picture_is_not_enlarged():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import tempfile
@@ -54,6 +55,7 @@ class Shape(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.kinds: set[tuple[str, tuple[str, ...]]] = set()
         self.code: list[str] = []
+        self.data: list[str] = []
         self.links: set[str] = set()
         self.text = ""
         self._in = ""
@@ -63,7 +65,7 @@ class Shape(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.kinds.add((tag, tuple(sorted(name for name, _ in attrs))))
         self.links |= {re.split(r"[#:,]", value or "")[0] for name, value in attrs if name in {"href", "src", "action"}}
-        self._in = tag
+        self._in = "data" if ("type", "application/json") in attrs else tag
 
     def handle_endtag(self, tag: str) -> None:
         self._in = ""
@@ -71,7 +73,10 @@ class Shape(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._in in {"script", "style"}:
             self.code.append(data)
-        self.text += data
+        if self._in == "data":
+            self.data.append(data)
+        else:
+            self.text += data
 
 
 def drawn(folder: Path, told: dict[str, str]) -> dict[str, str]:
@@ -116,6 +121,9 @@ def test_no_text_becomes_markup_a_formula_or_something_unseen(plain: Shape, told
     page = Shape(files["report.html"])
     assert page.kinds <= plain.kinds
     assert page.code == plain.code
+    for data in page.data:
+        json.loads(data)
+        assert not set("<>&") & set(data)  # neither its end nor a character reference can stand in it
     assert page.links <= plain.links
     for name, text in files.items():
         assert not UNSEEN.search(text), name

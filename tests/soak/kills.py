@@ -159,7 +159,7 @@ def _written(path: Path) -> int:
 
 _TIMES = re.compile(
     r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?: UTC|Z)?|\d{1,2} [A-Z][a-z]+ \d{4}(?:, \d\d:\d\d UTC)?"
-    r"|(?<=<dt>Duration</dt><dd>)[^<]+|(?<=<dt>Run</dt><dd>)[0-9a-f]+"
+    r"|(?<=<dt>Duration</dt><dd>)[^<]+|(?<=<dt>Run</dt><dd>)[0-9a-f]+|(?<=<dd class=\"mono\">)[0-9a-f]{64}"
 )
 
 

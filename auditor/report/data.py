@@ -1,0 +1,166 @@
+"""The drifting users as the page's script reads them: an index of all, and parts of a hundred with everything else.
+
+The index holds what filters, sorting and the first sight of a row need, by columns: a few long strings are read by a
+browser many times faster than as many small objects. A part holds the copies, the findings and the pictures of its
+users, and is asked for only when one of them comes into view. A picture stands in the first part that shows it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+from auditor.model import DRIFT
+from auditor.report import wording
+from auditor.report.cards import Card, Entry, Slot, cards
+from auditor.report.pictures import Pictures, Shot
+from auditor.report.text import as_sentence, visible
+from auditor.runs.view import RunView
+
+USERS_A_PART = 100
+"""How many users a part holds."""
+_NO_VERDICT = "."
+_GUEST, _DISABLED, _SYNCED = 1, 2, 4
+
+Json = dict[str, Any]
+
+
+def index(view: RunView, listing: Sequence[Entry], workloads: Sequence[str], reference: str) -> Json:
+    """What is known of every listed user at once. A verdict is a letter, a cause a number, nothing is nothing."""
+    places = {name: place for place, name in enumerate(workloads)}
+    letters = {name: chr(ord("a") + place) for place, name in enumerate(wording.VERDICTS)}
+    rows = {column: view.verdicts[column].to_numpy(dtype=object) for column in _READ}
+    verdicts = [[_NO_VERDICT] * len(listing) for _ in workloads]
+    causes = [[""] * len(listing) for _ in workloads]
+    distances = [[""] * len(listing) for _ in workloads]
+    slugs: dict[str, int] = {}
+    for number, entry in enumerate(listing):
+        for row in entry.rows:
+            place = places.get(rows["workload"][row])
+            if place is None:
+                continue
+            verdict, distance = rows["verdict"][row], rows["distance"][row]
+            verdicts[place][number] = letters.get(verdict, _NO_VERDICT)
+            if isinstance(distance, float) and distance == distance:
+                distances[place][number] = f"{distance:.0f}"
+            if verdict in DRIFT:
+                cause = rows["cause"][row]
+                causes[place][number] = str(slugs.setdefault(cause if isinstance(cause, str) else "", len(slugs)))
+    people = view.users.drop_duplicates("user_id").set_index("user_id").reindex([entry.user_id for entry in listing])
+    departments: dict[str, int] = {}
+    return {
+        "users": len(listing),
+        "part": USERS_A_PART,
+        "reference": reference,
+        "workloads": [[name, wording.workload(name)] for name in workloads],
+        "verdicts": [[name, term.name, int(name in DRIFT)] for name, term in wording.VERDICTS.items()],
+        "causes": [[visible(slug), visible(wording.cause(slug))] for slug in slugs],
+        # Nothing that is visible holds a line's end, so that lines keep them apart.
+        "name": _lines(entry.name for entry in listing),
+        "upn": _lines(_str(rows["upn"][entry.rows[0]]) for entry in listing),
+        "id": _lines(entry.user_id for entry in listing),
+        "department": [departments.setdefault(_str(name).strip(), len(departments)) for name in people["department"]],
+        "departments": [visible(name) for name in departments],
+        "kind": [
+            _GUEST * (_str(kind).lower() == "guest") + _DISABLED * (enabled is False) + _SYNCED * (synced is True)
+            for kind, enabled, synced in zip(people["user_type"], people["enabled"], people["synced"], strict=True)
+        ],
+        "copies": [
+            {"verdict": "".join(own), "cause": ",".join(why), "distance": ",".join(far)}
+            for own, why, far in zip(verdicts, causes, distances, strict=True)
+        ],
+    }
+
+
+_READ = ("workload", "verdict", "cause", "distance", "upn")
+
+
+def parts(view: RunView, listing: Sequence[Entry], workloads: Sequence[str], pictures: Pictures) -> Iterator[Json]:
+    """The parts in order, one at a time. A picture that `pictures` gave away before is named and not repeated."""
+    home: dict[str, int] = {}
+    bounds = [*range(0, len(listing), USERS_A_PART), len(listing)]
+    for number, (start, stop) in enumerate(pairwise(bounds), 1):
+        own: dict[str, list[Any]] = {}
+        users = []
+        for card in cards(view, listing[start:stop], workloads, pictures):
+            for slot in card.slots:
+                if slot.shot and slot.shot.first:
+                    home[slot.shot.id] = number
+                    thumbnail = slot.shot.thumbnail
+                    own[slot.shot.id] = [thumbnail.width, thumbnail.height, thumbnail.uri.partition(",")[2]]
+            users.append(_user(card, number, home))
+        yield {"users": users, "pictures": own}
+
+
+def text(value: Any) -> str:
+    """JSON that can stand in a script element and in a script file."""
+    made = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return made.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _user(card: Card, part: int, home: dict[str, int]) -> Json:
+    details = {detail.workload: detail for detail in card.details}
+    return {
+        "copies": [
+            _full(_copy(slot, part, home))
+            | {
+                "facts": [
+                    [visible(fact.name), visible(fact.text), *([fact.raw] if fact.raw else [])]
+                    for fact in (details[slot.workload].facts if slot.workload in details else ())
+                ]
+            }
+            for slot in card.slots
+        ],
+        "findings": [
+            _full(
+                {
+                    "workload": visible(found.workload),
+                    "verdict": found.verdict,
+                    "sentence": visible(found.sentence) + ".",
+                    "cause": visible(found.cause_name),
+                    "evidence": _prose(as_sentence(found.evidence)),
+                    "fix": _prose(found.fix),
+                }
+            )
+            for found in card.findings
+        ],
+    }
+
+
+def _copy(slot: Slot, part: int, home: dict[str, int]) -> Json:
+    return {
+        "kind": slot.kind,
+        "empty": "" if slot.shot else visible(slot.empty),
+        "size": slot.size,
+        "moment": slot.moment,
+        "own": int(slot.own_date),
+        "remark": visible(slot.remark),
+        "alt": visible(slot.alt),
+        **_picture(slot.shot, part, home),
+    }
+
+
+def _picture(shot: Shot | None, part: int, home: dict[str, int]) -> Json:
+    """The picture by its digest, and the part that holds it where that is another; 0 is the page itself."""
+    if shot is None:
+        return {}
+    at = home.get(shot.id, 0)
+    return {"picture": shot.id} | ({} if at == part else {"at": at})
+
+
+def _full(value: Json) -> Json:
+    return {name: item for name, item in value.items() if item != "" and (name != "own" or item)}
+
+
+def _lines(texts: Any) -> str:
+    return "\n".join(map(visible, texts))
+
+
+def _prose(sentences: str) -> str:
+    return "\n".join(map(visible, sentences.split("\n")))
+
+
+def _str(value: Any) -> str:
+    return value if isinstance(value, str) else ""

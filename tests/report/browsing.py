@@ -1,0 +1,55 @@
+"""A real browser for tests of the page, and what it must never do."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not program:
+        pytest.fail("these tests need Chromium (Debian: apt install chromium)")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Open]:
+    """Open a page; at the end it must have asked nobody but files beside it and complained about nothing."""
+    complaints: list[str] = []
+    contexts = []
+
+    def go(path: Path, fragment: str = "", *, ready: bool = True, **options: Any) -> Page:
+        context = browser.new_context(reduced_motion="reduce", **{"locale": "en-US", "timezone_id": "UTC", **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        beside = (path.parent.as_uri(), "data:", "blob:")
+        page.on("request", lambda request: request.url.startswith(beside) or complaints.append(request.url))
+        page.goto(f"{path.as_uri()}{fragment}")
+        if ready and options.get("java_script_enabled", True):
+            page.wait_for_selector("#list[data-ready]", state="attached")
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def number_of(page: Page) -> int:
+    """How many users the page says fit."""
+    return int(re.match(r"[\d,]+", page.locator("#shown").inner_text())[0].replace(",", ""))

@@ -1,0 +1,124 @@
+"""A report of many: its data in files beside the page, of which only what is in sight is loaded and drawn."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, expect
+
+from auditor.report import ReportPaths, write_report
+from auditor.report.data import USERS_A_PART
+from auditor.report.page import IN_ONE_FILE, USERS_A_PAGE
+from tests.report.browsing import Open, number_of
+
+USERS = IN_ONE_FILE + 4
+
+
+@pytest.fixture(scope="module")
+def large(fabricate: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ReportPaths]:
+    view = fabricate(users=USERS, scenarios=("stale", "never_visited", "crop"), hostile=(), distinct=5)
+    return view, write_report(view, tmp_path_factory.mktemp("large"))
+
+
+def content(path: Path) -> tuple[str, dict[str, Any]]:
+    """The name and the value that a file of data hands to the page."""
+    name, value = re.fullmatch(r'photoAuditor\("([\w-]+)",(.*)\);\n', path.read_text(encoding="utf-8")).groups()
+    return name, json.loads(value)
+
+
+def test_every_user_is_in_one_part_and_every_picture_is_kept_once(large: Any) -> None:
+    view, paths = large
+    read = [content(path) for path in paths.data]
+    assert [name for name, _ in read] == ["index", *(f"part-{n}" for n in range(1, 2 + USERS // USERS_A_PART))]
+    (_, index), *parts = read
+    assert sorted(index["id"].split("\n")) == sorted(view.users["user_id"])
+    assert sum(len(part["users"]) for _, part in parts) == index["users"] == USERS
+    kept = [name for _, part in parts for name in part["pictures"]]
+    assert len(kept) == len(set(kept)) > 5
+    for number, (_, part) in enumerate(parts, 1):
+        for copy in (copy for user in part["users"] for copy in user["copies"] if "picture" in copy):
+            assert copy["picture"] in parts[copy.get("at", number) - 1][1]["pictures"]
+    assert not [path for path in (paths.html, *paths.pages) if "base64,UklGR" in path.read_text(encoding="utf-8")]
+
+
+def test_only_what_is_in_sight_is_loaded_and_drawn_to_the_last_row(visit: Open, large: Any) -> None:
+    view, paths = large
+    page = visit(paths.html)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    assert number_of(page) == USERS
+    assert page.locator("#list li.finding").count() < 30
+    page.keyboard.press("j")
+    page.keyboard.press("End")
+    last = page.locator(f'[aria-posinset="{USERS}"]')
+    expect(last.locator("img").first).to_be_visible()
+    assert page.locator("#list li.finding").count() < 30
+    assert last.locator("a").inner_text() == sorted(view.users["display_name"], key=str.casefold)[-1]
+    assert len(set(asked)) <= 4
+    page.keyboard.press("Enter")
+    expect(page.locator("#user .frame img").first).to_be_visible()
+    page.keyboard.press("Escape")
+    page.fill("#q", "v:variant")
+    assert number_of(page) == (view.verdicts["verdict"] == "variant").sum()
+
+
+def test_a_link_to_anybody_opens_the_user(visit: Open, large: Any) -> None:
+    view, paths = large
+    user = view.users.iloc[-1]
+    page = visit(paths.html, f"#user={user['user_id']}")
+    expect(page.locator("#user")).to_contain_text(user["upn"])
+
+
+def test_with_scripting_off_every_user_is_on_a_linked_page(visit: Open, large: Any) -> None:
+    view, paths = large
+    page = visit(paths.html, java_script_enabled=False)
+    seen: list[str] = []
+    while True:
+        page.wait_for_load_state("load")
+        shown = page.locator(".card")
+        assert shown.first.is_visible()
+        ids = re.findall(r'<article class="card" id="([^"]+)"', page.content())
+        assert shown.count() == len(ids) <= USERS_A_PAGE
+        seen += ids
+        following = page.locator(".pager").first.locator("[aria-current] >> xpath=../following-sibling::li[1]/a")
+        if not following.count():
+            break
+        following.click()
+    assert sorted(seen) == sorted(f"u-{user}" for user in view.users["user_id"])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_open_text_is_sound_in_either_theme(visit: Open, large: Any, scheme: str) -> None:
+    page = visit(large[1].pages[-1], color_scheme=scheme, ready=False)
+    found = Axe().run(page).response["violations"]
+    assert not found, [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found]
+
+
+def test_a_page_without_its_data_says_so_and_shows_its_open_text(browser: Browser, large: Any, tmp_path: Path) -> None:
+    page = browser.new_page()
+    page.goto(shutil.copy(large[1].html, tmp_path / "report.html").as_uri())
+    expect(page.locator("[role=alert]")).to_contain_text("report-data")
+    assert page.locator(".card").count() == USERS_A_PAGE
+    page.close()
+
+
+def test_parts_of_an_earlier_larger_report_go(fabricate: Any, large: Any, tmp_path: Path) -> None:
+    shutil.copytree(large[1].html.parent, tmp_path / "out")
+    (tmp_path / "out" / "report-data" / ".part-3.js.x1.part").touch()
+    paths = write_report(fabricate(users=3, hostile=()), tmp_path / "out")
+    assert paths.data == ()
+    assert not (tmp_path / "out" / "report-data").exists()
+
+
+def test_a_redacted_report_has_no_data(large: Any, tmp_path: Path) -> None:
+    paths = write_report(large[0], tmp_path, redact=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert paths.data == ()
+    text = paths.html.read_text(encoding="utf-8")
+    assert "@contoso.com" not in text
