@@ -28,7 +28,7 @@ BACKOFF_BASE, BACKOFF_CAP = 0.5, 20.0
 THROTTLE_BASE, THROTTLE_CAP = 0.5, 60.0
 """Seconds of waiting where a service throttles and does not say for how long; doubled with each probe refused."""
 
-LONGEST_WAIT = 31 * 86_400.0
+LONGEST_WAIT = 400 * 86_400.0
 """Seconds; a Retry-After beyond them is no wait that any service means."""
 _SECONDS = re.compile(r"-?[0-9]{1,10}(?:\.[0-9]{0,9})?")
 _LONGEST_DATE = 64
