@@ -494,7 +494,9 @@
         return make("li", { class: `v-${one.verdict}` }, icon(one.verdict),
           make("div", {}, make("p", {}, make("b", {}, `${one.cause}. `), one.sentence),
             one.evidence ? make("p", { class: "quiet" }, ...prose(one.evidence)) : null,
-            one.fix ? make("p", { class: "remedy" }, icon("wrench"), make("span", {}, ...prose(one.fix))) : null, button || null));
+            one.fix ? make("p", { class: "remedy" }, icon("wrench"), make("span", {}, ...prose(one.fix))) : null, button || null,
+            ...(one.others || []).map(([cause, confidence, evidence]) =>
+              make("p", { class: "quiet other" }, say("or", { cause, confidence }), " ", ...prose(evidence)))));
       });
       const facts = copies.map((copy, at) => copy.facts?.length
         ? make("div", {}, make("h4", {}, all.workloads[at][1]), make("dl", {}, ...copy.facts.map(fact))) : null);

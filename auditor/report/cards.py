@@ -61,6 +61,15 @@ FEW = 25
 
 
 @dataclass(frozen=True)
+class Other:
+    """A further cause that would fit, less sure than the first."""
+
+    cause_name: str
+    confidence: str
+    evidence: str
+
+
+@dataclass(frozen=True)
 class Finding:
     """One copy that drifted: what it is, why, and what mends it."""
 
@@ -71,6 +80,8 @@ class Finding:
     cause_name: str
     evidence: str
     fix: str
+    others: tuple[Other, ...]
+    """The other causes that fit, the surest first."""
 
 
 @dataclass(frozen=True)
@@ -224,6 +235,21 @@ def _finding(row: dict[Any, Any]) -> Finding:
         cause_name=wording.cause(cause),
         evidence=_text(row["evidence"]),
         fix=_text(row["fix"]),
+        others=_others(row, cause),
+    )
+
+
+def _others(row: dict[Any, Any], first: str) -> tuple[Other, ...]:
+    """From the column `causes`, a JSON array of objects; runs that were judged before there was one have none."""
+    try:
+        found = json.loads(_text(row.get("causes")) or "[]")
+    except ValueError:
+        return ()
+    ranked = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    return tuple(
+        Other(wording.cause(_text(item.get("cause"))), _text(item.get("confidence")), _text(item.get("evidence")))
+        for item in ranked
+        if _text(item.get("cause")) != first
     )
 
 

@@ -122,6 +122,10 @@ def _user(card: Card, part: int, home: dict[str, int]) -> Json:
                     "cause": visible(found.cause_name),
                     "evidence": _prose(as_sentence(found.evidence)),
                     "fix": _prose(found.fix),
+                    "others": [
+                        [visible(other.cause_name), visible(other.confidence), _prose(as_sentence(other.evidence))]
+                        for other in found.others
+                    ],
                 }
             )
             for found in card.findings
@@ -151,7 +155,7 @@ def _picture(shot: Shot | None, part: int, home: dict[str, int]) -> Json:
 
 
 def _full(value: Json) -> Json:
-    return {name: item for name, item in value.items() if item != "" and (name != "own" or item)}
+    return {name: item for name, item in value.items() if item not in ("", []) and (name != "own" or item)}
 
 
 def _lines(texts: Any) -> str:

@@ -323,6 +323,7 @@ SCRIPT: dict[str, str] = {
     "read_on": "read {date}",
     "bytes": "{number} bytes",
     "causes": "Why, and what mends it",
+    "or": "Or: {cause} ({confidence}).",
     "everything_read": "Everything that was read",
     "no_drift": "No copy of this user differs.",
     "difference": "Difference",

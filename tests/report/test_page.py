@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import json
 import re
 import resource
 import sys
@@ -314,3 +315,18 @@ def test_whoever_asks_for_a_few_users_sees_them_all(fabricate, tmp_path):
     text = drawn(one, tmp_path)
     assert text.count('<article class="card"') == 1
     assert "No copy was found that differs" in text
+
+
+def test_causes_that_would_fit_too_stand_after_the_first_with_their_evidence(fabricate, tmp_path):
+    view = fabricate(users=4, hostile=(), scenarios=("stale",))
+    ranked = [
+        {"cause": "sharepoint_detached", "confidence": "likely", "evidence": "the first"},
+        {"cause": "tenant_renamed", "confidence": "possible", "evidence": "PictureURL lies on <another> host"},
+    ]
+    view.verdicts["causes"] = json.dumps(ranked)
+    text = drawn(view, tmp_path)
+    assert "Or: Tenant renamed (possible). PictureURL lies on <another> host." in Page(text).words
+    assert '["Tenant renamed","possible","PictureURL lies on \\u003canother\\u003e host."]' in text
+    for damaged in ("{", "[1]", "7", ""):
+        view.verdicts["causes"] = damaged
+        assert "Or:" not in Page(drawn(view, tmp_path)).words
