@@ -11,6 +11,7 @@ from auditor import __version__, interrupts
 
 _COMMANDS = {
     "audit": "Audit a tenant: every user, every workload, into a run folder and a report.",
+    "explain": "Tell what one user's photos are like now, why they differ, and what mends it.",
     "resume": "Go on with a run that was interrupted.",
     "report": "Draw a finished run's report again; nobody is asked.",
     "verify": "Check that a run is as it was written.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 _UNSEEN = re.compile(
@@ -22,6 +23,12 @@ def visible(text: str) -> str:
     if text.isprintable():  # nearly every cell; the expression below is ten times slower
         return text
     return _UNSEEN.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text)
+
+
+def as_json(value: object) -> str:
+    """JSON that says what was given, in which every unseen character is an escape: it may be shown in a terminal."""
+    text = json.dumps(value, ensure_ascii=False, indent=1)
+    return _UNSEEN.sub(lambda match: match[0] if match[0] == "\n" else json.dumps(match[0])[1:-1], text)
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
