@@ -25,10 +25,18 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text)
 
 
-def as_json(value: object) -> str:
+def as_json(value: object, indent: int | None = 1) -> str:
     """JSON that says what was given, in which every unseen character is an escape: it may be shown in a terminal."""
-    text = json.dumps(value, ensure_ascii=False, indent=1)
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
     return _UNSEEN.sub(lambda match: match[0] if match[0] == "\n" else json.dumps(match[0])[1:-1], text)
+
+
+_MARKUP = re.compile(r"[\\`*_\[\]<>|~#!&]|(?<=:)//|(?<=\bwww)\.", re.IGNORECASE)
+
+
+def as_markdown(text: str) -> str:
+    """The text as Markdown that shows it and does nothing: no link, no picture, no tag, no end of a table's cell."""
+    return _MARKUP.sub(lambda match: f"\\{match[0]}", visible(text))
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

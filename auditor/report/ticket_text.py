@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterator
 
 from auditor.report import wording
-from auditor.report.text import visible
+from auditor.report.text import as_markdown, visible
 from auditor.report.ticket import Copy, Ticket
 
 WIDTH = 100
@@ -44,7 +43,7 @@ def _lines(one: Ticket) -> Iterator[str]:
 
 def markdown(one: Ticket) -> Iterator[str]:
     """The ticket as Markdown: nothing a service said becomes a link, a picture, markup or a table's border."""
-    said = _plain
+    said = as_markdown
     yield f"## Profile photo of {said(one.name)}"
     yield ""
     yield f"**{said(one.headline)}** {said(one.upn)}{f', {said(one.department)}' if one.department else ''}."
@@ -116,11 +115,3 @@ def _wrapped(text: str, indent: str) -> list[str]:
     return textwrap.wrap(
         visible(text), WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )  # fmt: skip
-
-
-_MARKUP = re.compile(r"[\\`*_\[\]<>|~#!&]|(?<=:)//|(?<=\bwww)\.", re.IGNORECASE)
-
-
-def _plain(text: str) -> str:
-    """The text as Markdown that shows it and does nothing: no link, no picture, no tag, no cell's end."""
-    return _MARKUP.sub(lambda match: f"\\{match[0]}", visible(text))

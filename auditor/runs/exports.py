@@ -14,7 +14,10 @@ from auditor.runs.folder import RunFolder
 
 INSIDE = ("report", "report-redacted")
 """Where reports go in a run folder unless they are sent elsewhere."""
-_NAMES = r"(?:report(?:-[0-9]+)?\.html|drift\.csv|observations\.csv|users\.csv)"
+_NAMES = (
+    r"(?:report(?:-[0-9]+)?\.html|drift\.csv|observations\.csv|users\.csv|action-plan\.csv|junit\.xml"
+    r"|report\.json|summary\.md)"
+)
 FILE = re.compile(_NAMES)
 """What a report's files are called."""
 UNFINISHED = re.compile(rf"\.{_NAMES}\.[a-z0-9_]+\.part")

@@ -24,6 +24,12 @@ def alone(view, number: int):
     )
 
 
+@pytest.fixture
+def fabricate(fabricate):
+    """Without pictures, but for the page."""
+    return lambda *users, **more: fabricate(*users, **{"distinct": 3} | more)
+
+
 def of(fabricate, scenario: str, **more):
     return ticket(alone(fabricate(1, scenarios=(scenario,), hostile=(), **more), 0))
 
