@@ -96,7 +96,7 @@ async def list_users(graph: Graph, scope: Scope) -> Listed:
             more = f" and {len(unknown) - 20} more" if len(unknown) > 20 else ""
             raise ScopeError(
                 f"There is no user {', '.join(unknown[:20])}{more} in this tenant."
-                " Name users by user principal name or object id."
+                " Name users by user principal name, object id or mail address."
             )
         unique = tuple({user.id: user for user in named.values() if user is not None}.values())
         return Listed(unique, len(unique), {})
@@ -302,7 +302,7 @@ async def _group(graph: Graph, name: str) -> str:
 
 
 async def _named(graph: Graph, name: str) -> User | None:
-    """The user of this name; None where Graph says that there is none."""
+    """The user of this name: by object id or UPN, else by address; None where Graph says that there is none."""
     if identity(name) is None:
         return None
     answer = await graph.get(f"/users/{quote(name, safe='@')}?{urlencode({'$select': SELECT}, safe='$,')}")
@@ -311,9 +311,28 @@ async def _named(graph: Graph, name: str) -> User | None:
         if user is not None:
             return user
     if answer.status == 404:
-        return None
+        return await _addressed(graph, name) if "@" in name else None
     code = answer.error_code
     raise GraphError(f"Graph answered {answer.status}{f' ({code})' if code else ''} when asked for '{name}'", code)
+
+
+async def _addressed(graph: Graph, address: str) -> User | None:
+    """The user with this mail or other address: who asks for one person often knows nothing else.
+
+    Assumption: Graph finds `mail` and `proxyAddresses` in one filter. Where it refuses, nobody is found.
+    """
+    literal = address.replace("'", "''")
+    wanted = f"mail eq '{literal}' or proxyAddresses/any(one:one eq 'smtp:{literal}')"
+    query = urlencode({"$filter": wanted, "$select": SELECT}, safe="$,")
+    try:
+        entries = [entry async for page in graph.pages(f"/users?{query}") for entry in page]
+    except GraphError:
+        return None
+    users = {user.id: user for user in map(parse, entries) if user is not None}
+    if len(users) > 1:
+        who = ", ".join(f"{user.upn} ({user.id})" for user in users.values())
+        raise ScopeError(f"{len(users)} users have the address '{address}': {who}. Name one by its object id.")
+    return next(iter(users.values()), None)
 
 
 def read_users_file(file: Path) -> tuple[str, ...]:

@@ -36,8 +36,8 @@ from auditor.model import (
     Way,
     Workload,
 )
+from auditor.report.tables import ACTION_PLAN, OBSERVATIONS, USERS_CSV
 from auditor.report.tables import INCOMPLETE as RUN_INCOMPLETE
-from auditor.report.tables import OBSERVATIONS, USERS_CSV
 from auditor.report.wording import CAUSES, VERDICTS
 from auditor.settings import _KNOWN as KNOWN_SETTINGS
 from auditor.settings import env_name
@@ -120,6 +120,35 @@ ranked by confidence. A fix is for a person to carry out, who may do so with the
 TABLES_WORDS = """\
 A run keeps Parquet parts, the report has CSV files. Times are UTC. In CSV files a cell that a spreadsheet would take
 for a formula begins with an apostrophe, and invisible characters are made visible.
+"""
+
+
+ACTION_PLAN_WORDS = f"""\
+### action-plan.csv
+
+One row a user and workload that drifted, with cause and fix; `owner`, `decision` and `date` are empty, for people to
+fill in. An incomplete run's begins with a row for each reason why, `cause` `{RUN_INCOMPLETE}`. Fill in a copy of it
+under another name: the file is written anew whenever the report is drawn, after an erasure too. In order:
+"""
+
+FILES_WORDS = """\
+### report.json
+
+The run for a program to read: counts, shares, causes, what could not be checked, and each user with drift with all
+copies. [report.schema.json](report.schema.json) describes it (JSON Schema 2020-12); members may be added under the same
+`format`. A redacted one has no findings, no names and nothing that a service said.
+
+### junit.xml
+
+A suite for the run, with an error for each reason why it is incomplete, and one a workload: a failure for each copy
+that drifted, whatever `--fail-on` says; one pass for the others; a skip for each reason why copies were not checked.
+
+### summary.md
+
+The numbers as Markdown, for where a pipeline shows them. No user is named but by what a service said of an incomplete
+run; a redacted one leaves that and the tenant's name out.
+
+A redacted report consists of `report.html`, `report.json` and `summary.md`.
 """
 
 
@@ -270,6 +299,9 @@ def _tables() -> Iterator[str]:
     yield "### users.csv\n"
     yield "One row a user: the gravest verdict among the user's copies, then each workload's. In order:\n"
     yield _listed(USERS_CSV)
+    yield ACTION_PLAN_WORDS
+    yield _listed(ACTION_PLAN)
+    yield FILES_WORDS
     for title, kind in (("Values of `workload`", Workload), ("Values of `picture`", Picture), ("Values of `way`", Way)):
         yield f"### {title}\n"
         yield _table(("value", "meaning"), [(f"`{name}`", text) for name, text in meanings(kind).items()])

@@ -246,3 +246,33 @@ def test_a_name_that_no_path_can_hold_is_nobodys(start: Any, ca_bundle: Path, na
     with pytest.raises(ScopeError, match="There is no user"):
         listed(ca_bundle, server, Scope(users=(name,)))
     assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    ("found", "error_code", "told"),
+    [
+        ([entry(1)], "", ""),
+        ([], "", "There is no user"),
+        ([entry(1), entry(2)], "", "2 users have the address"),
+        ([entry(1)], "Request_UnsupportedQuery", "There is no user"),
+    ],
+)
+def test_an_address_finds_its_one_user_and_several_are_named(
+    start: Any, ca_bundle: Path, found: list[dict[str, Any]], error_code: str, told: str
+) -> None:
+    server = start()
+
+    def script(path: str, headers: dict[str, str], number: int) -> Reply:
+        if "$filter" not in path:
+            return error("Request_ResourceNotFound", 404)
+        assert "o''hara" in parse_qs(urlsplit(path).query)["$filter"][0]
+        return error(error_code, 400) if error_code else answer({"value": found})
+
+    server.answers(script)
+    scope = Scope(users=("o'hara@contoso.com",))
+    if told:
+        with pytest.raises(ScopeError, match=told) as caught:
+            listed(ca_bundle, server, scope)
+        assert all(one["id"] in str(caught.value) for one in found[1:])
+    else:
+        assert [user.id for user in listed(ca_bundle, server, scope).users] == ["id-1"]

@@ -13,6 +13,7 @@ _COMMANDS = {
     "init": "Write a first settings file by asking, and print how to connect the tenant.",
     "doctor": "Probe a set-up: credential, network, permissions, each service.",
     "audit": "Audit a tenant: every user, every workload, into a run folder and a report.",
+    "explain": "Tell what one user's photos are like now, why they differ, and what mends it.",
     "resume": "Go on with a run that was interrupted.",
     "report": "Draw a finished run's report again; nobody is asked.",
     "verify": "Check that a run is as it was written.",

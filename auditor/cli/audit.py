@@ -23,7 +23,13 @@ from auditor.settings import load
 @config_option
 @click.option("--run", "run_path", type=click.Path(path_type=Path), help="Run folder [default: reports/TIME-run].")
 @click.option("--out", type=click.Path(path_type=Path), help="Where the report goes [default: RUN/report].")
-@click.option("--user", "users", multiple=True, metavar="U", help="Audit this user only (UPN or id); may be repeated.")
+@click.option(
+    "--user",
+    "users",
+    multiple=True,
+    metavar="U",
+    help="Audit this user only (UPN, id or mail address); may be repeated.",
+)
 @click.option("--group", "groups", multiple=True, metavar="G", help="Audit this group's members only; may be repeated.")
 @click.option(
     "--users-from",

@@ -114,10 +114,15 @@ def exit_code(run: RunFolder, fail_on: tuple[str, ...]) -> int:
     """The exit code of a finished run: 4 (incomplete) beats 1 (drift) beats 0."""
     if not run.manifest.get("complete"):
         return INCOMPLETE
-    wanted = {verdict for name in fail_on or ("drift",) for verdict in _verdicts(name)}
+    wanted = verdicts_of(fail_on)
     tallies = run.manifest.get("tallies", {})
     drifted = any(count for tally in tallies.values() for verdict, count in tally.items() if verdict in wanted)
     return DRIFTED if drifted else NO_DRIFT
+
+
+def verdicts_of(fail_on: tuple[str, ...]) -> frozenset[Verdict]:
+    """The verdicts that make the exit code 1; drift where nothing is said."""
+    return frozenset(verdict for name in fail_on or ("drift",) for verdict in _verdicts(name))
 
 
 def _verdicts(name: str) -> frozenset[Verdict]:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from auditor.model import Workload
+from auditor.report.text import as_json
 from auditor.settings import INCLUDABLE, PHOTOS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -41,6 +42,22 @@ def config_option(command: F) -> F:
         type=click.Path(path_type=Path, dir_okay=False),
         help=f"Settings file [default: ${CONFIG_ENV}, else ./{DEFAULT_CONFIG} if it is there].",
     )(command)
+
+
+def output_option(command: F) -> F:
+    """`--output`: what stands on stdout."""
+    return click.option(
+        "--output",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="Lines for people, or one JSON document on stdout; talk goes to stderr in any case.",
+    )(command)
+
+
+def print_json(document: object) -> None:
+    """One JSON document on stdout, in UTF-8 whatever the terminal is set to."""
+    click.echo(as_json(document).encode())
 
 
 def settings_options(command: F) -> F:

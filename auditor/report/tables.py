@@ -1,4 +1,4 @@
-"""The run's tables as CSV: drift.csv, observations.csv and users.csv."""
+"""The run's tables as CSV: drift.csv, observations.csv, users.csv and action-plan.csv."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ OBSERVATIONS = (*OBSERVATIONS_CSV, COMPLETE)
 """The columns of observations.csv and drift.csv."""
 USERS_CSV = ("user_id", "upn", "verdict", *(workload.value for workload in Workload), COMPLETE)
 """The columns of users.csv: the user's verdict (`auditor.report.shares`), then each workload's."""
+_TO_FILL = ("owner", "decision", "date")
+ACTION_PLAN = ("user_id", "upn", "workload", "status", "verdict", "cause", "evidence", "fix", *_TO_FILL, COMPLETE)
+"""The columns of action-plan.csv; `owner`, `decision` and `date` are empty, for people to fill in."""
 
 INCOMPLETE = "run_incomplete"
 """The `reason` of the rows of drift.csv that are no user's: an incomplete run without drift must not look clean."""
@@ -42,7 +45,19 @@ def safe_cell(text: str) -> str:
 def write_drift(view: RunView, path: Path) -> None:
     """One row for each user and workload that drifted; before them, of an incomplete run, one for each reason why."""
     rows = view.verdicts[view.verdicts["verdict"].isin([verdict.value for verdict in DRIFT])]
-    _write(path, OBSERVATIONS, chain(_gaps(view), _rows(rows.assign(**_complete(view)), OBSERVATIONS)))
+    gaps = (tuple(_cell(gap.get(name)) for name in OBSERVATIONS) for gap in _gaps(view))
+    _write(path, OBSERVATIONS, chain(gaps, _rows(rows.assign(**_complete(view)), OBSERVATIONS)))
+
+
+def write_action_plan(view: RunView, path: Path) -> None:
+    """One row for each user and workload that drifted, with room for who does what; of an incomplete run first one for
+    each reason why, which is something to be done as well.
+    """
+    rows = view.verdicts[view.verdicts["verdict"].isin([verdict.value for verdict in DRIFT])]
+    told = ({**gap, "cause": gap["reason"], "evidence": gap["detail"]} for gap in _gaps(view))
+    gaps = (tuple(_cell(gap.get(name)) for name in ACTION_PLAN) for gap in told)
+    empty = dict.fromkeys(_TO_FILL, "")
+    _write(path, ACTION_PLAN, chain(gaps, _rows(rows.assign(**empty, **_complete(view)), ACTION_PLAN)))
 
 
 def write_observations(view: RunView, path: Path) -> None:
@@ -62,8 +77,8 @@ def write_users(view: RunView, tally: Tally, path: Path) -> None:
     _write(path, USERS_CSV, _rows(table.assign(**_complete(view)).rename_axis("user_id").reset_index(), USERS_CSV))
 
 
-def _gaps(view: RunView) -> Iterator[tuple[str, ...]]:
-    """A row of `OBSERVATIONS` for each reason why the run is incomplete: of no user, and of a workload if it names one.
+def _gaps(view: RunView) -> Iterator[dict[str, Any]]:
+    """A row for each reason why the run is incomplete: of no user, and of a workload if it names one.
 
     What was not learned is `unknown` and `unchecked`, as it is for a user.
     """
@@ -72,7 +87,7 @@ def _gaps(view: RunView) -> Iterator[tuple[str, ...]]:
         return
     for sentence in view.manifest.get("incomplete_because") or (_WHY_UNKNOWN,):
         first = str(sentence).split(" ", 1)[0].rstrip(":")
-        row = {
+        yield {
             "workload": first if first in set(Workload) else "",
             "status": Status.UNKNOWN.value,
             "verdict": Verdict.UNCHECKED.value,
@@ -80,7 +95,6 @@ def _gaps(view: RunView) -> Iterator[tuple[str, ...]]:
             "detail": str(sentence),
             **complete,
         }
-        yield tuple(_cell(row.get(name)) for name in OBSERVATIONS)
 
 
 def _complete(view: RunView) -> dict[str, bool]:

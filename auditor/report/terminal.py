@@ -50,14 +50,14 @@ def sentence(tally: Tally) -> str:
 
 def plain(tally: Tally) -> list[str]:
     """The same as aligned lines of plain text."""
-    rows = list(_rows(tally))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    table = list(rows(tally))
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
     lines = [
         "  ".join(
             cell.rjust(width) if place else cell.ljust(width)
             for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
-        for row in rows
+        for row in table
     ]
     return [*lines, "", sentence(tally)]
 
@@ -66,7 +66,7 @@ def _shown(tally: Tally) -> list[str]:
     return [name for name in wording.VERDICTS if any(item.verdicts.get(name) for item in tally.workloads)]
 
 
-def _rows(tally: Tally) -> Iterable[list[str]]:
+def rows(tally: Tally) -> Iterable[list[str]]:
     """A row a verdict and a column a workload: that fits a terminal of 80 columns."""
     yield ["", *(wording.workload(item.workload) for item in tally.workloads)]
     for name in _shown(tally):
@@ -75,10 +75,10 @@ def _rows(tally: Tally) -> Iterable[list[str]]:
 
 
 def _table(tally: Tally) -> Table:
-    head, *rows = _rows(tally)
+    head, *counted = rows(tally)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for place, title in enumerate(head):
         table.add_column(title, justify="right" if place else "left", no_wrap=True)
-    for name, row in zip(_shown(tally), rows, strict=True):
+    for name, row in zip(_shown(tally), counted, strict=True):
         table.add_row(*map(Text, row), style=_COLOURS.get(name))
     return table

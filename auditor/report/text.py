@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 _UNSEEN = re.compile(
@@ -22,6 +23,20 @@ def visible(text: str) -> str:
     if text.isprintable():  # nearly every cell; the expression below is ten times slower
         return text
     return _UNSEEN.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text)
+
+
+def as_json(value: object, indent: int | None = 1) -> str:
+    """JSON that says what was given, in which every unseen character is an escape: it may be shown in a terminal."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return _UNSEEN.sub(lambda match: match[0] if match[0] == "\n" else json.dumps(match[0])[1:-1], text)
+
+
+_MARKUP = re.compile(r"[\\`*_\[\]<>|~#!&]|(?<=:)//|(?<=\bwww)\.", re.IGNORECASE)
+
+
+def as_markdown(text: str) -> str:
+    """The text as Markdown that shows it and does nothing: no link, no picture, no tag, no end of a table's cell."""
+    return _MARKUP.sub(lambda match: f"\\{match[0]}", visible(text))
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

@@ -292,6 +292,25 @@ CAUSES: dict[str, str] = {
     "": "No cause named",
 }
 
+WAITS: dict[str, str] = {
+    Workload.ENTRA: "No source says how long Microsoft Graph takes. Do not worry before 24 hours have passed.",
+    Workload.EXCHANGE: "No source says how long a mailbox takes. Do not worry before 24 hours have passed.",
+    Workload.SHAREPOINT: (
+        "SharePoint fetches a photo at most once in 24 hours, and up to 72 hours have been reported. Do not worry "
+        "before that."
+    ),
+    Workload.YAMMER: "No source says how long Viva Engage takes. Do not worry before 72 hours have passed.",
+}
+"""How long to wait after the fix before worrying, by workload. Where no source tells, the sentence says so."""
+
+SETTLED_BY_A_WHOLE_AUDIT = (
+    "A whole audit tells whether this picture is another user’s: look with --last-run, or audit everyone."
+)
+CLIENTS = (
+    "Teams, Outlook and phones keep pictures of their own for a while, and Outlook’s offline address book is made anew "
+    "once in 24 hours. What they show is in none of the places above: sign out and in there before reporting it."
+)
+
 PERSONAL_DATA = "This page holds personal data: names, addresses and photographs. Share it as you would share them."
 NUMBERS_ONLY = "This page holds numbers only: no names, no addresses, no photographs."
 NO_FACES = (

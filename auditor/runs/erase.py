@@ -27,6 +27,7 @@ from auditor.runs.exports import delete_reports, files_in, folders
 from auditor.runs.files import whole_file
 from auditor.runs.folder import RunFolder
 from auditor.runs.manifest import RunError
+from auditor.runs.people import rank
 
 ERASED = "(erased)"
 """What stands where other people's rows named the person."""
@@ -186,8 +187,8 @@ def _person(run: RunFolder, who: str) -> Person:
     for part in _parts(run, "users/"):
         for row in run.read_part(part).to_pylist():
             names[row["display_name"]] += 1
-            if (rank := _rank(row, asked.lower())) is not None:
-                found.setdefault(rank, []).append(row)
+            if (place := rank(row, asked.lower())) is not None:
+                found.setdefault(place, []).append(row)
     if not found:
         return Person("", (asked,))
     best = found[min(found)]
@@ -200,12 +201,6 @@ def _person(run: RunFolder, who: str) -> Person:
     if " " in name.strip() and names[name] == 1:
         words.append(name)
     return _with_pictures(run, row["user_id"], words)
-
-
-def _rank(row: Mapping[str, Any], asked: str) -> int | None:
-    """How surely a user is the one that was asked for: id before UPN before mail before other addresses."""
-    ways = ([row["user_id"]], [row["upn"]], [row["mail"]], row["addresses"].split())
-    return next((rank for rank, names in enumerate(ways) if asked in (name.lower() for name in names)), None)
 
 
 def _with_pictures(run: RunFolder, user_id: str, words: list[str]) -> Person:

@@ -17,7 +17,10 @@ INSIDE = ("report", "report-redacted")
 """Where reports go in a run folder unless they are sent elsewhere."""
 DATA = "report-data"
 """The folder beside report.html that holds the users of a large report, in parts."""
-_NAMES = r"(?:report(?:-[0-9]+)?\.html|drift\.csv|observations\.csv|users\.csv)"
+_NAMES = (
+    r"(?:report(?:-[0-9]+)?\.html|drift\.csv|observations\.csv|users\.csv|action-plan\.csv|junit\.xml"
+    r"|report\.json|summary\.md)"
+)
 _DATA_NAMES = r"(?:index|part-[0-9]+)\.js"
 FILE = re.compile(_NAMES)
 """What a report's files are called."""

@@ -87,7 +87,7 @@ def contents(file: Path) -> bytes:
         plain = io.BytesIO()
         pq.write_table(pq.read_table(file), plain, compression="none", use_dictionary=False)
         return file.name.encode() + data.lower() + plain.getvalue().lower() + plain.getvalue()
-    if file.suffix in {".html", ".csv", ".json"}:
+    if file.suffix in {".html", ".csv", ".json", ".xml", ".md"}:
         return data.lower() + html.unescape(data.decode()).lower().encode()
     return file.name.encode() + data
 

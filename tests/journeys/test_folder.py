@@ -221,4 +221,7 @@ def test_a_report_that_was_killed_leaves_no_half_file(served: Any, whole: Unbrok
     broken = kill_and_resume(served, whole, command.folder / "run", "reporting", random.Random(2))
     assert broken.good, broken
     names = {file.name for file in (command.folder / "run" / "report").iterdir()}
-    assert names == {"report.html", "drift.csv", "observations.csv", "users.csv"}
+    assert names == {
+        "report.html", "drift.csv", "observations.csv", "users.csv", "action-plan.csv", "junit.xml", "report.json",
+        "summary.md",
+    }  # fmt: skip

@@ -197,7 +197,10 @@ def test_drawing_twice_gives_equal_bytes(fabricate, tmp_path):
         write_report(view, tmp_path / folder)
     first, second = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "two"))
     assert first == second
-    assert set(first) == {"report.html", "drift.csv", "observations.csv", "users.csv"}
+    assert set(first) == {
+        "report.html", "drift.csv", "observations.csv", "users.csv", "action-plan.csv", "junit.xml", "report.json",
+        "summary.md",
+    }  # fmt: skip
 
 
 def test_five_hundred_users_a_page_and_stale_pages_go(fabricate, tmp_path):
@@ -221,7 +224,7 @@ def test_a_redacted_page_holds_numbers_alone(fabricate, tmp_path):
     view = fabricate(manifest={"complete": False, "incomplete_because": ["user0@fabrikam.example was not read"]})
     paths = write_report(view, tmp_path, redact=True)
     text = html.unescape(paths.html.read_text(encoding="utf-8"))
-    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json", "summary.md"]
     secrets = [*view.users["user_id"], *view.users["upn"], *view.users["display_name"], *view.verdicts["sha256"]]
     secrets += [
         "Contoso",
@@ -247,6 +250,8 @@ def test_a_redacted_page_beside_full_tables_names_them(fabricate, tmp_path):
         "drift.csv",
         "observations.csv",
         "users.csv",
+        "action-plan.csv",
+        "junit.xml",
     ]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import example, given, settings
@@ -97,7 +98,8 @@ def drawn(folder: Path, told: dict[str, str]) -> dict[str, str]:
     paths = write_report(open_run(run.path, exclusive=False).view(), folder / "out")
     run.close()
     assert {file.name for file in (folder / "out").iterdir()} == {
-        "report.html", "drift.csv", "observations.csv", "users.csv",
+        "report.html", "drift.csv", "observations.csv", "users.csv", "action-plan.csv", "junit.xml", "report.json",
+        "summary.md",
     }  # fmt: skip
     return {file.name: file.read_bytes().decode("utf-8") for file in paths.written}
 
@@ -125,6 +127,8 @@ def test_no_text_becomes_markup_a_formula_or_something_unseen(plain: Shape, told
         json.loads(data)
         assert not set("<>&") & set(data)  # neither its end nor a character reference can stand in it
     assert page.links <= plain.links
+    assert ElementTree.fromstring(files["junit.xml"]).tag == "testsuites"
+    assert json.loads(files["report.json"])["users"] == 1
     for name, text in files.items():
         assert not UNSEEN.search(text), name
         if name.endswith(".csv"):
