@@ -84,8 +84,9 @@ EXIT_CODES = (
 
 EXIT_WORDS = f"""\
 {INCOMPLETE} goes before {DRIFTED}: what was found is in the report all the same. `audit` and `resume` end so. `resume`
-of a finished run goes by the `--fail-on` of the command line that began it, else by any drift. `report` and `demo` end
-with {NO_DRIFT} whatever they show. `verify` ends with 1 where a run is not intact, `erase` where traces are left.
+of a finished run goes by the `--fail-on` of the command line that began it, else by any drift. `explain` goes by one
+user's copies and the setting `audit.fail_on`. `report` and `demo` end with {NO_DRIFT} whatever they show. `verify` ends
+with 1 where a run is not intact, `erase` where traces are left.
 `simulate` knows {NO_DRIFT}, {USAGE} and {FAILED} (it cannot serve). `doctor` ends with {NO_DRIFT} where an audit can
 read all that is configured, 1 where a part of it cannot be read, {USAGE} where the settings cannot be used, and
 {FAILED} where an audit could not begin.

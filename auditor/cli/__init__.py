@@ -18,7 +18,7 @@ _COMMANDS = {
     "report": "Draw a finished run's report again; nobody is asked.",
     "verify": "Check that a run is as it was written.",
     "erase": "Remove every trace of one person from runs and their reports.",
-    "runs": "List runs, and drop what is older than it is needed.",
+    "runs": "List runs, share them with a group, and drop what is older than it is needed.",
     "compare": "Tell whether two pictures are the same photograph.",
     "config": "Show the settings and where each comes from.",
     "simulate": "Serve a simulated tenant on this machine.",

@@ -12,7 +12,7 @@ import click
 from auditor import interrupts
 from auditor.audit import audit
 from auditor.cli.ending import check_fail_on, endings, exit_code
-from auditor.cli.options import config_option, find_config, flags, settings_options
+from auditor.cli.options import config_option, find_config, flags, output_option, settings_options
 from auditor.cli.outcome import default_run, draw, present
 from auditor.cli.progress import Bars
 from auditor.directory import read_users_file
@@ -37,6 +37,7 @@ from auditor.settings import load
     help="Audit the users named in a file only: one a line, CSV or JSON lines.",
 )
 @settings_options
+@output_option
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 def command(
     config: Path | None,
@@ -45,6 +46,7 @@ def command(
     users: tuple[str, ...],
     groups: tuple[str, ...],
     users_from: Path | None,
+    output: str,
     quiet: bool,
     **given: Any,
 ) -> None:
@@ -61,5 +63,5 @@ def command(
             run = interrupts.run(lambda: audit(settings, path, bars))
             with closing(run):
                 page = draw(run, out, bars)
-        present(run, page)
+        present(run, page, output)
         sys.exit(exit_code(run, settings.fail_on))

@@ -31,6 +31,7 @@ COLUMNS = ("a", "b", "decision", "kind", "kept_share", "distance", "confidence",
 )
 @click.option(
     "--format",
+    "--output",
     "form",
     type=click.Choice(["text", "json", "csv"]),
     default="text",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from auditor.cli.ending import endings
-from auditor.cli.options import config_option, find_config, flags, settings_options
+from auditor.cli.options import config_option, find_config, flags, output_option, print_json, settings_options
 from auditor.settings import load
 
 
@@ -21,13 +20,7 @@ def command() -> None:
 @command.command("show")
 @config_option
 @settings_options
-@click.option(
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Lines for people, or JSON.",
-)
+@output_option
 def show(config: Path | None, output: str, **given: Any) -> None:
     """Every setting that has a value, and whether a flag, the environment, the file or a default gave it.
 
@@ -37,7 +30,7 @@ def show(config: Path | None, output: str, **given: Any) -> None:
         settings = load(find_config(config), flags(**given))
         if output == "json":
             rows = [{"name": one.name, "value": one.value, "origin": one.origin} for one in settings.found]
-            click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+            print_json(rows)
             return
         width = max(len(one.name) for one in settings.found)
         for one in settings.found:

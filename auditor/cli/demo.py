@@ -11,6 +11,7 @@ import click
 from auditor import interrupts
 from auditor.audit import audit
 from auditor.cli.ending import endings
+from auditor.cli.options import output_option, talk
 from auditor.cli.outcome import default_run, draw, present
 from auditor.cli.progress import Bars
 from auditor.settings import load
@@ -23,7 +24,8 @@ from auditor.simulator.server import Serving, running_tenant
 @click.option("--users", type=click.IntRange(1, 100_000), default=200, show_default=True, help="Users in the tenant.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The tenant is the same for the same seed.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder [default: reports/TIME-demo].")
-def command(users: int, seed: int, out: Path | None) -> None:
+@output_option
+def command(users: int, seed: int, out: Path | None, output: str) -> None:
     """Audit a simulated tenant and compare the result with its truth.
 
     The tenant runs on this machine only, over TLS, with drawn portraits; nothing leaves the machine.
@@ -41,5 +43,5 @@ def command(users: int, seed: int, out: Path | None) -> None:
                 run = interrupts.run(lambda: audit(settings, path, bars))
                 with closing(run):
                     page = draw(run, None, bars)
-        present(run, page)
-        click.echo(score(page.parent / "observations.csv", Path(str(info["truth_file"]))).summary())
+        present(run, page, output)
+        talk(output)(score(page.parent / "observations.csv", Path(str(info["truth_file"]))).summary())

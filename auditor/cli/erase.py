@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
 from auditor.cli.ending import endings
+from auditor.cli.options import output_option, print_json, talk
 from auditor.cli.outcome import RUNS, draw_again
 from auditor.cli.progress import Bars
 from auditor.report.text import count, visible
@@ -32,7 +36,8 @@ NO_TRACE, TRACES_LEFT = 0, 1
     help=f"Every run in this folder [default: {RUNS}, without RUN].",
 )
 @click.option("--yes", is_flag=True, help="Erase. Without it only what would go is told.")
-def command(run_paths: tuple[Path, ...], user: str, folder: Path | None, yes: bool) -> None:
+@output_option
+def command(run_paths: tuple[Path, ...], user: str, folder: Path | None, yes: bool, output: str) -> None:
     """Remove every trace of one person from runs and their reports.
 
     The person's rows, pictures and fingerprints go, and what other people's findings say of them; reports are drawn
@@ -45,32 +50,40 @@ def command(run_paths: tuple[Path, ...], user: str, folder: Path | None, yes: bo
     """
     with endings(again="Run the same command again: an erasure that was begun is finished then."):
         paths = [*run_paths, *(runs_in(folder or RUNS) if folder or not run_paths else ())]
-        left = [_in_run(path, user, yes=yes) for path in paths]
+        say = talk(output)
+        done = [_in_run(path, user, say, yes=yes) for path in paths]
+        left = any(one["traces_left"] for one in done)
         if not paths:
-            click.echo(f"There is no run in {folder or RUNS}.")
-        elif any(left) and not yes:
-            click.echo("Nothing was erased yet. It cannot be undone; to erase, add --yes.")
-        sys.exit(TRACES_LEFT if any(left) else NO_TRACE)
+            say(f"There is no run in {folder or RUNS}.")
+        elif left and not yes:
+            say("Nothing was erased yet. It cannot be undone; to erase, add --yes.")
+        if output == "json":
+            print_json(done)
+        sys.exit(TRACES_LEFT if left else NO_TRACE)
 
 
-def _in_run(path: Path, user: str, *, yes: bool) -> bool:
-    """Erase in one run, or tell what would go; whether traces are left."""
+def _in_run(path: Path, user: str, say: Callable[[str], None], *, yes: bool) -> dict[str, Any]:
+    """Erase in one run, or tell what would go; the same for a program, `traces_left` among it."""
     with closing(open_run(path, exclusive=yes)) as run:
         found = traces(run, user)
         if not found.any and run.manifest.get("underway", {}).get("what") != "erasure":
-            click.echo(visible(f"{path}: no trace."))
-            return False
+            say(visible(f"{path}: no trace."))
+            return _document(path, found)
         if not yes:
-            click.echo(visible(f"{path}: {_told(found)}."))
-            return True
+            say(visible(f"{path}: {_told(found)}."))
+            return _document(path, found, traces_left=True)
         others = erase(run, user, account())
         with Bars() as bars:
             drawn = draw_again(run, bars) if run.finished else []
     again = f" {count(len(drawn), 'report')} drawn again." if drawn else ""
-    click.echo(visible(f"{path}: erased {_told(found)}.{again}"))
+    say(visible(f"{path}: erased {_told(found)}.{again}"))
     for file in others:
         click.echo(visible(f"{file} is no file of ours and still names the person. Look at it."), err=True)
-    return bool(others)
+    return _document(path, found, erased=True, traces_left=bool(others), left_in=[str(file) for file in others])
+
+
+def _document(path: Path, found: Traces, **more: Any) -> dict[str, Any]:
+    return {"path": str(path), "found": asdict(found), "erased": False, "traces_left": False, "left_in": []} | more
 
 
 def _told(found: Traces) -> str:

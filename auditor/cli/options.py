@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,6 +59,11 @@ def output_option(command: F) -> F:
 def print_json(document: object) -> None:
     """One JSON document on stdout, in UTF-8 whatever the terminal is set to."""
     click.echo(as_json(document).encode())
+
+
+def talk(output: str) -> Callable[[str], None]:
+    """How a command tells a person something: on stdout, or on stderr where a program reads that."""
+    return partial(click.echo, err=output == "json")
 
 
 def settings_options(command: F) -> F:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
+from auditor.cli.options import print_json
 from auditor.collection import Progress
 from auditor.report import print_summary, tally, write_report
+from auditor.report.document import head
 from auditor.report.text import visible
 from auditor.runs.exports import record, recorded
 from auditor.runs.folder import RunFolder
@@ -47,9 +49,15 @@ def draw_again(run: RunFolder, progress: Progress) -> list[Path]:
     return pages
 
 
-def present(run: RunFolder, page: Path) -> None:
-    """Print the tallies, why the run is incomplete if it is, and where the page is."""
-    print_summary(tally(run.view()), sys.stdout)
+def present(run: RunFolder, page: Path, output: str = "text", *, redact: bool = False) -> None:
+    """Print the tallies, why the run is incomplete if it is, and where the page is; or the same as JSON."""
+    view = run.view()
+    counted = tally(view)
+    if output == "json":
+        where = {"run_folder": str(run.path.resolve()), "page": str(page.resolve())}
+        print_json(where | head(view, counted, redact=redact))
+        return
+    print_summary(counted, sys.stdout)
     for sentence in run.manifest.get("incomplete_because", []):
         click.echo(visible(f"Incomplete: {sentence}"))
     click.echo(f"Report: {page.resolve()}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from auditor.cli.ending import endings
+from auditor.cli.options import output_option
 from auditor.cli.outcome import draw, present
 from auditor.cli.progress import Bars
 from auditor.judgement import mend
@@ -24,14 +25,15 @@ from auditor.runs.manifest import RunError
 )
 @click.option("--templates", type=click.Path(path_type=Path), help="A folder whose files replace the page's own.")
 @click.option("--redact", is_flag=True, help="Numbers only: no names, no addresses, no faces.")
-def command(run_path: Path, out: Path | None, templates: Path | None, redact: bool) -> None:
+@output_option
+def command(run_path: Path, out: Path | None, templates: Path | None, redact: bool, output: str) -> None:
     """Draw a finished run's report again; nobody is asked."""
     with endings(again="The run is as it was: draw its report again."), closing(_opened(run_path, out)) as run:
         with Bars() as bars:
             if run.lock is not None:
                 mend(run, bars)
             page = draw(run, out, bars, templates=templates, redact=redact)
-        present(run, page)
+        present(run, page, output, redact=redact)
         if run.lock is None:
             click.echo(
                 f"{run_path} cannot be written, and does not note this report: erase will not find it.", err=True

@@ -12,7 +12,7 @@ import click
 from auditor import interrupts
 from auditor.audit import resume
 from auditor.cli.ending import check_fail_on, endings, exit_code
-from auditor.cli.options import CA_BUNDLE_HELP, config_option, find_config
+from auditor.cli.options import CA_BUNDLE_HELP, config_option, find_config, output_option
 from auditor.cli.outcome import draw, present
 from auditor.cli.progress import Bars
 from auditor.judgement import mend
@@ -29,8 +29,11 @@ from auditor.settings import Settings, load
     type=click.Path(path_type=Path),
     help=CA_BUNDLE_HELP,
 )
+@output_option
 @click.option("--quiet", is_flag=True, help="No progress bars.")
-def command(run_path: Path, config: Path | None, out: Path | None, ca_bundle: Path | None, quiet: bool) -> None:
+def command(
+    run_path: Path, config: Path | None, out: Path | None, ca_bundle: Path | None, output: str, quiet: bool
+) -> None:
     """Go on with a run that was interrupted.
 
     Secrets come anew from the settings or the environment. Another tenant, scope, reference or recipe is
@@ -50,7 +53,7 @@ def command(run_path: Path, config: Path | None, out: Path | None, ca_bundle: Pa
             with closing(run):
                 mend(run, bars)
                 page = draw(run, out, bars)
-        present(run, page)
+        present(run, page, output)
         sys.exit(exit_code(run, fail_on))
 
 

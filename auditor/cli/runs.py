@@ -1,8 +1,7 @@
-"""`photo-auditor runs`: which there are, and dropping what is older than it is needed."""
+"""`photo-auditor runs`: which there are, sharing them, and dropping what is older than it is needed."""
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from pathlib import Path
 import click
 
 from auditor.cli.ending import endings
+from auditor.cli.options import output_option, print_json, talk
 from auditor.cli.outcome import RUNS, draw_again
 from auditor.cli.progress import Bars
 from auditor.report.text import count, visible
@@ -19,11 +19,12 @@ from auditor.runs.folder import open_run
 from auditor.runs.listing import Listed, list_runs, runs_in
 from auditor.runs.manifest import RunError
 from auditor.runs.prune import FINGERPRINTS_DAYS, PICTURES_DAYS, Due, Keeping, due, prune
+from auditor.runs.sharing import share, take_back
 
 
 @click.group("runs")
 def command() -> None:
-    """List runs, and drop what is older than it is needed."""
+    """List runs, share them with a group, and drop what is older than it is needed."""
 
 
 _RUNS = click.option(
@@ -33,16 +34,14 @@ _RUNS = click.option(
 
 @command.command("list")
 @_RUNS
-@click.option(
-    "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="A table, or JSON."
-)
+@output_option
 def list_command(folder: Path, output: str) -> None:
     """The runs of a folder, the oldest first: state, users, pictures and fingerprints that they hold."""
     with endings():
         found = list_runs(runs_in(folder))
         if output == "json":
             rows = [asdict(one) | {"path": str(one.path), "when": one.when and one.when.isoformat()} for one in found]
-            click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+            print_json(rows)
             return
         lines = [("RUN", "WHEN", "STATE", "USERS", "PICTURES", "FINGERPRINTS", "ERASURES"), *map(_row, found)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -89,23 +88,29 @@ def _row(one: Listed) -> tuple[str, ...]:
     " Pictures go all the same.",
 )
 @click.option("--yes", is_flag=True, help="Drop it. Without it only what would go is told.")
-def prune_command(folder: Path, pictures_days: int, fingerprints_days: int, keep_monthly: int, yes: bool) -> None:
+@output_option
+def prune_command(
+    folder: Path, pictures_days: int, fingerprints_days: int, keep_monthly: int, yes: bool, output: str
+) -> None:
     """Drop pictures and fingerprints that are older than they are needed.
 
     Names, verdicts and numbers stay; reports are drawn again without the pictures. What was dropped is recorded in the
     manifest. To be rid of a whole run, delete its folder.
     """  # fmt: skip
     with endings(again="Run the same command again: a pruning that was begun is finished then."):
+        say = talk(output)
         keeping = Keeping(pictures_days, fingerprints_days, keep_monthly)
         found, problems = due(runs_in(folder), keeping, datetime.now(UTC))
         for one in found:
             if yes:
                 _prune(one)
-            click.echo(visible(f"{one.path}: {_told(one)}{' dropped' if yes else ''} ({count(one.age, 'day')} old)."))
+            say(visible(f"{one.path}: {_told(one)}{' dropped' if yes else ''} ({count(one.age, 'day')} old)."))
         if not found:
-            click.echo("Nothing is older than it may be.")
+            say("Nothing is older than it may be.")
         elif not yes:
-            click.echo("Nothing was dropped yet. It cannot be undone; to drop it, add --yes.")
+            say("Nothing was dropped yet. It cannot be undone; to drop it, add --yes.")
+        if output == "json":
+            print_json([asdict(one) | {"path": str(one.path), "dropped": yes} for one in found])
         if problems:
             raise RunError(" ".join(problems))
 
@@ -125,3 +130,40 @@ def _told(one: Due) -> str:
         "checkpoints of an interrupted run" if one.work else "",
     ]
     return " and ".join(part for part in parts if part) or "what an interrupted pruning had left"
+
+
+@command.command("share")
+@click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--group", metavar="G", help="The group of this machine that may read the run from now on.")
+@click.option("--nobody", is_flag=True, help="Take it back: nobody but the owner may read the run.")
+@output_option
+def share_command(run_path: Path, group: str | None, nobody: bool, output: str) -> None:
+    """Make a finished run readable to a group of this machine, pictures and fingerprints too (Linux, macOS).
+
+    Folders become 0750 and files 0640, those that are written later as well. When, who asked and which group is
+    recorded in the manifest. A report outside the run folder is not shared.
+    """
+    if nobody == (group is not None):
+        raise click.UsageError("Give --group G, or --nobody.")
+    with endings(again="Run the same command again."):
+        with closing(open_run(run_path)) as run:
+            closed: list[Path] = []
+            if group is not None:
+                closed = share(run, group, account())
+            else:
+                take_back(run, account())
+            entry = run.manifest["shares"][-1]
+        for folder in closed:
+            click.echo(
+                visible(
+                    f"The group {group} cannot pass the folder {folder}. To let it through, without letting it look"
+                    f" around: chgrp {group} {folder} && chmod g+x {folder}"
+                ),
+                err=True,
+            )
+        if output == "json":
+            print_json({"run": str(run_path), **entry, "closed": [str(folder) for folder in closed]})
+        elif group is None:
+            click.echo(visible(f"{run_path}: readable to its owner alone."))
+        else:
+            click.echo(visible(f"{run_path}: readable to the group {group}."))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import hashlib
 import os
@@ -23,6 +24,26 @@ def make_folder(folder: Path) -> Path:
     if not missing:
         folder.mkdir(exist_ok=True)  # says so where something else has this name
     return folder
+
+
+def give(folder: Path, gid: int | None) -> None:
+    """Let a group of this machine read a folder and all in it, or (None) nobody but the owner (POSIX).
+
+    What another account owns is left as it is. Raises `OSError` where the folder itself cannot be given.
+    """
+    _give(folder, gid)
+    for entry in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            _give(entry, gid)
+
+
+def _give(entry: Path, gid: int | None) -> None:
+    if entry.is_symlink():
+        return
+    if gid is not None:
+        os.chown(entry, -1, gid)
+    # The group is set first: never may the one before read what is meant for this one.
+    entry.chmod((0o700 if entry.is_dir() else 0o600) | (0 if gid is None else 0o050 if entry.is_dir() else 0o040))
 
 
 @contextmanager

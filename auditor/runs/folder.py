@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 
 from auditor.model import USER_COLUMNS, VERDICT_COLUMNS, Column, Observation, User, Workload
 from auditor.runs import frames
-from auditor.runs.files import TEMPORARY, digest_of, flush_folder, make_folder, whole_file, write_bytes
+from auditor.runs.files import TEMPORARY, digest_of, flush_folder, give, make_folder, whole_file, write_bytes
 from auditor.runs.manifest import MANIFEST, RunError, read_manifest, write_manifest
 from auditor.runs.view import RunView
 
@@ -75,8 +75,11 @@ class RunFolder:
             self.path.rmdir()
 
     def close(self) -> None:
-        """Let the folder go."""
+        """Let the folder go; what was written to a shared run is readable to its group too."""
         if self.lock is not None:
+            if (gid := self.shared_with) is not None:
+                with contextlib.suppress(OSError):
+                    give(self.path, gid)
             self.lock.release()
 
     # -- parts ----------------------------------------------------------------------------------------
@@ -85,6 +88,12 @@ class RunFolder:
     def finished(self) -> bool:
         """Whether the run was judged to its end."""
         return bool(self.manifest.get("finished"))
+
+    @property
+    def shared_with(self) -> int | None:
+        """The group that may read the run (see `auditor.runs.sharing`); None where nobody but the owner may."""
+        shares = self.manifest.get("shares")
+        return shares[-1]["gid"] if shares else None
 
     @property
     def shards(self) -> int:

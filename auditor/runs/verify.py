@@ -29,6 +29,8 @@ class Verified:
     finished: bool = False
     erasures: int = 0
     prunings: int = 0
+    group: str = ""
+    """The group of this machine that may read the run; empty where nobody but the owner may."""
     seal: str = ""
     """The manifest's digest. Noted elsewhere, it shows a run that was rewritten on purpose."""
 
@@ -64,6 +66,7 @@ def verify(path: Path) -> Verified:
         run.finished,
         len(manifest.get("erasures", ())),
         len(manifest.get("prunings", ())),
+        str(shares[-1]["group"]) if (shares := manifest.get("shares")) else "",
         str(manifest.get(SEAL, "")),
     )
 
