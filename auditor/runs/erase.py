@@ -103,6 +103,8 @@ def erase(run: RunFolder, who: str, asked_by: str) -> list[Path]:
     person = _person(run, who)
     record = _record(run, person, who, asked_by)
     run.update(underway=record)
+    if not run.finished:
+        run.drop_unnamed()
     delete_reports(run)
     run.delete_pictures(lambda sha256: sha256 in person.digests)
     for file in _checkpoints(run):

@@ -184,6 +184,14 @@ class RunFolder:
             self.update(parts=kept)
         return told
 
+    def drop_unnamed(self) -> None:
+        """Delete parts that a killed process wrote and did not come to name; an unfinished run makes them again."""
+        named = {self.path / part for part in self.manifest.get("parts", {})}
+        for folder in PARTS:
+            for file in (self.path / folder).rglob("*.parquet"):
+                if file not in named:
+                    file.unlink(missing_ok=True)
+
     def freeze_users(self, users: Sequence[User], shard_users: int) -> None:
         """Write the users in shards; from now on nobody is listed again."""
         self.manifest["parts"] = {}  # of a listing that was interrupted, and may have been longer
@@ -357,8 +365,6 @@ def open_run(path: Path, *, exclusive: bool = True) -> RunFolder:
         # Read again: whoever held the lock before may have gone on with it.
         run = RunFolder(path, read_manifest(path), lock)
         sweep(path)
-        if not run.finished:
-            _sweep_unnamed(run)
     except BaseException:
         lock.release()
         raise
@@ -377,17 +383,6 @@ def sweep(path: Path) -> None:
     """Delete what an interrupted process left half written."""
     for file in path.rglob(f"{TEMPORARY}*"):
         file.unlink(missing_ok=True)
-
-
-def _sweep_unnamed(run: RunFolder) -> None:
-    """Delete parts that a killed process wrote and did not come to name: they are made again, and nobody would erase
-    a person from them.
-    """
-    named = {run.path / part for part in run.manifest.get("parts", {})}
-    for folder in PARTS:
-        for file in (run.path / folder).rglob("*.parquet"):
-            if file not in named:
-                file.unlink(missing_ok=True)
 
 
 def _lock(path: Path) -> FileLock:

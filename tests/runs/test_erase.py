@@ -11,8 +11,10 @@ from urllib.parse import quote
 import pyarrow as pa
 import pytest
 
+from auditor.model import Workload
 from auditor.runs import frames
 from auditor.runs.erase import ERASED, erase, traces
+from auditor.runs.folder import observations_part
 from auditor.runs.manifest import RunError
 from auditor.runs.verify import verify
 from tests.runs.conftest import make_run, user
@@ -87,6 +89,17 @@ def test_an_account_in_the_work_of_an_unfinished_run_is_erased_however_its_addre
     erase(run, "user1@contoso.com", "tester")
     left = frames.read_table(file).to_pylist()
     assert [(row["id"], row["addresses"]) for row in left] == [(ERASED, ""), ("2", "user2@contoso.com")]
+    run.close()
+
+
+def test_a_part_that_a_killed_process_did_not_come_to_name_goes_with_an_erasure(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [user(1), user(2)], finished=None)
+    part = observations_part(Workload.ENTRA, 0)
+    named = {name: entry for name, entry in run.manifest["parts"].items() if name != part}
+    run.update(parts=named)
+    erase(run, "user1@contoso.com", "tester")
+    assert not (run.path / part).exists()
+    assert all((run.path / name).exists() for name in named)
     run.close()
 
 

@@ -71,17 +71,6 @@ def test_whoever_opens_a_run_sweeps_up_what_a_killed_process_left(tmp_path: Path
     assert not (tmp_path / "run" / "users" / ".tmp-abc").exists()
 
 
-def test_a_part_that_a_killed_process_did_not_come_to_name_goes_when_its_run_is_opened(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", [user(1)], finished=None)
-    part = observations_part(Workload.ENTRA, 0)
-    named = {name: entry for name, entry in run.manifest["parts"].items() if name != part}
-    run.update(parts=named)
-    run.close()
-    open_run(run.path).close()
-    assert not (run.path / part).exists()
-    assert all((run.path / name).exists() for name in named)
-
-
 def test_a_manifest_is_json_for_everybody(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", [user(1, display_name="Zoë")], tenant={"name": "Zoë"})
     run.close()
