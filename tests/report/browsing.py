@@ -12,6 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 Open = Callable[..., Page]
+PATIENCE = 150_000
+"""Milliseconds: how fast the page is, a benchmark tells, and no test on a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +36,7 @@ def visit(browser: Browser) -> Iterator[Open]:
     def go(path: Path, fragment: str = "", *, ready: bool = True, **options: Any) -> Page:
         context = browser.new_context(reduced_motion="reduce", **{"locale": "en-US", "timezone_id": "UTC", **options})
         contexts.append(context)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
