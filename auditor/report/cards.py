@@ -191,8 +191,8 @@ def _slot(entry: Entry, workload: str, row: dict[Any, Any] | None, pictures: Pic
         word = wording.STATUSES[""].name
         return Slot(workload, name, "unasked", word, None, "", "", False, "", "", "", False, "", "", f"{name}: {word}")
     status, verdict = _text(row["status"]), _text(row["verdict"])
-    drawable = pictures is not None and status in (Status.PHOTO, Status.PLACEHOLDER)
-    shot = pictures.shot(_text(row["sha256"])) if pictures is not None and drawable else None
+    shown = pictures if status in (Status.PHOTO, Status.PLACEHOLDER) else None
+    shot = shown.shot(_text(row["sha256"])) if shown is not None else None
     empty = wording.STATUSES[status].name if status in wording.STATUSES else wording.in_words(status)
     word = wording.verdict(verdict)
     reason = _text(row["reason"])
