@@ -86,11 +86,15 @@
   });
 
   const columns = (raw) => {
-    const copies = raw.copies.map(({ verdict, cause, distance }) => ({
+    const copies = raw.copies.map(({ verdict, cause, distance, reason }) => ({
       verdict: Uint8Array.from({ length: raw.users }, (_, at) => Math.max(0, verdict.charCodeAt(at) - 96)),
       cause: Uint16Array.from(cause.split(","), (one) => (one === "" ? 0 : Number(one) + 1)),
       distance: Float32Array.from(distance.split(","), (one) => (one === "" ? -1 : Number(one))),
+      reason: reason.split(","),
     }));
+    // The place of each user among those of whom the parts tell more; the others have none.
+    let told = 0;
+    const nth = Int32Array.from(raw.shown, (one) => (one === "1" ? told++ : -1));
     const upns = raw.upn.split("\n");
     const domains = new Map();
     const domain = Uint32Array.from(upns, (upn) => {
@@ -99,7 +103,7 @@
       return domains.get(own);
     });
     return {
-      ...raw, copies, upns, names: raw.name.split("\n"), ids: raw.id.split("\n"),
+      ...raw, copies, nth, told, upns, names: raw.name.split("\n"), ids: raw.id.split("\n"),
       domain, domains: [...domains.keys()],
       // Verdicts and causes count from 1; 0 is none.
       verdicts: [["", "", 0], ...raw.verdicts], causes: [["", "", 0], ...raw.causes],
@@ -179,7 +183,8 @@
     const form = document.querySelector(".filters");
     const places = all.workloads.map((_, at) => at);
     const reference = all.workloads.findIndex(([name]) => name === all.reference);
-    let hits = Uint32Array.from({ length: all.users }, (_, at) => at);
+    let hits = new Uint32Array(0);
+    let listed = null; // which verdicts the query names; without any those that are drift
     let open = -1;
 
     const kinds = (mask) => [mask & 1 ? "guest" : "member", ...(mask & 2 ? ["disabled"] : []), ...(mask & 4 ? ["synced"] : [])];
@@ -197,7 +202,7 @@
     things.v[0] = [];
 
     // A part of the data, at once where it is here, else undefined and on its way.
-    const partOf = (user) => 1 + Math.floor(user / all.part);
+    const partOf = (user) => 1 + Math.floor(all.nth[user] / all.part);
     const part = (at) => {
       if (!parts.has(at) && !folder) parts.set(at, json(`part-${at}`));
       const here = parts.get(at);
@@ -226,14 +231,25 @@
       const found = part(at)?.pictures[name];
       return found && `data:image/webp;base64,${found[2]}`;
     };
+    // Of a user without drift the index tells all that the page knows.
+    const bare = (user) => ({
+      copies: all.copies.map(({ verdict, reason }, at) => {
+        const [name, word] = all.verdicts[verdict[user]];
+        const [kind, empty] = all.bare[name] || ["unasked", ""];
+        const remark = all.reasons[reason[user]] || "";
+        return { kind, empty, remark, alt: `${all.workloads[at][1]}: ${word || empty}.` };
+      }),
+    });
     const whole = async (user) => {
+      if (all.nth[user] < 0) return bare(user);
       const own = await ask(partOf(user));
-      const found = own.users[user % all.part];
+      const found = own.users[all.nth[user] % all.part];
       await Promise.all(found.copies.filter((copy) => copy.at).map((copy) => ask(copy.at)));
       return found;
     };
     const ready = (user) => {
-      const found = part(partOf(user))?.users[user % all.part];
+      if (all.nth[user] < 0) return bare(user);
+      const found = part(partOf(user))?.users[all.nth[user] % all.part];
       return found?.copies.every((copy) => !copy.at || part(copy.at)) ? found : undefined;
     };
     const source = (copy, user) => copy.picture && uri(copy.picture, copy.at ?? partOf(user));
@@ -243,8 +259,12 @@
     const filter = (text) => {
       const terms = parsed(text);
       const of = (field) => terms.filter((term) => term.field === field);
+      // A verdict that is named, or v:any, reaches those without drift too.
+      const wide = of("v").some(({ not }) => !not);
+      const any_ = of("v").some(({ not, value }) => !not && value === "any");
       const allow = {
-        w: allowed(of("w"), things.w), v: allowed(of("v"), things.v, (at) => all.verdicts[at][2]),
+        w: allowed(of("w"), things.w),
+        v: allowed(of("v").filter(({ not, value }) => not || !any_ && value !== "any"), things.v, (at) => any_ || all.verdicts[at][2]),
         c: allowed(of("c"), things.c), t: allowed(of("t"), things.t), d: allowed(of("d"), things.d),
         dept: allowed(of("dept"), things.dept),
       };
@@ -274,17 +294,18 @@
         const [kind, domain, department] = [all.kind[user], all.domain[user], all.department[user]];
         const fails = 3 - allow.t[kind] - allow.d[domain] - allow.dept[department];
         if (fails > 1) continue;
-        let any = !copyTerms;
+        const within = wide || all.nth[user] >= 0;
+        let any = within && !copyTerms;
         for (const place of places) {
           const verdict = all.copies[place].verdict[user];
           if (!verdict) continue;
           const cause = all.copies[place].cause[user];
           const w = allow.w[place], v = allow.v[verdict], c = allow.c[cause];
-          if (w && v && c) any = true;
+          if (within && w && v && c) any = true;
           if (fails) continue;
-          if (v && c) note("w", place, user);
+          if (within && v && c) note("w", place, user);
           if (w && c) note("v", verdict, user);
-          if (w && v && cause) note("c", cause, user);
+          if (within && w && v && cause) note("c", cause, user);
         }
         if (!any) continue;
         if (!fails || !allow.t[kind]) count.t[kind] += 1;
@@ -292,7 +313,7 @@
         if (!fails || !allow.dept[department]) count.dept[department] += 1;
         if (!fails) found[number_++] = user;
       }
-      return { hits: found.subarray(0, number_), count };
+      return { hits: found.subarray(0, number_), count, told: wide ? allow.v : null };
     };
 
     const gravest = (user) => places.reduce((least, place) => Math.min(least, all.copies[place].verdict[user] || 99), 99);
@@ -341,13 +362,14 @@
           }));
         } else {
           choices = Array.from(count[field], (found, at) => ({ value: plain(slug[field](at)), label: labels[field](at), number: found, at }))
-            .filter(({ at }) => (field !== "c" || at) && (field !== "v" || all.verdicts[at][2] || all.verdicts[at][0] === "unchecked"));
+            .filter(({ at }) => (field !== "c" || at) && (field !== "v" || at));
           if (field !== "v" && field !== "w") choices.sort((a, b) => b.number - a.number);
         }
         const own = terms.filter((term) => term.field === field && !term.not);
         const chosen = own.length === 1 ? own[0].value : "";
         const options = choices.filter(({ number: found, value }) => found || value === chosen).slice(0, OPTIONS)
           .map(({ value, label, number: found }) => new Option(`${label} (${number(found)})`, value, false, value === chosen));
+        if (field === "v") options.push(new Option(words.any, "any", false, chosen === "any"));
         select.replaceChildren(new Option(words[`every_${field}`], ""), ...options);
         if (!select.selectedOptions.length) select.value = "";
       }
@@ -385,12 +407,18 @@
         all.departments[all.department[user]] && make("span", {}, make("bdi", {}, all.departments[all.department[user]])),
         masks[all.kind[user]].length > 1 || all.kind[user] & 1 ? make("span", {}, masks[all.kind[user]].filter((kind) => kind !== "member").map((kind) => words[`kind_${kind}`]).join(", ")) : null),
     ];
+    // What holds for every such cause stands once in a part; a finding adds what is this user's own.
+    const whys = (user, one) => one.why.map(([at, confidence = "", evidence = "", ...commands]) =>
+      ({ ...part(partOf(user)).causes[at], confidence, evidence, commands }));
     const reasons = (user, found) => {
       if (found) {
-        return (found.findings || []).map((one) => make("li", { class: `v-${one.verdict}` }, icon(one.verdict),
-          make("div", {}, make("p", {}, make("b", {}, `${one.cause}. `), one.sentence),
-            one.evidence ? make("p", { class: "quiet evidence" }, ...prose(one.evidence)) : null,
-            one.fix ? make("p", { class: "remedy" }, icon("wrench"), make("span", {}, ...prose(one.fix))) : null)));
+        return (found.findings || []).map((one) => {
+          const [first] = whys(user, one);
+          return make("li", { class: `v-${one.verdict}` }, icon(one.verdict),
+            make("div", {}, make("p", {}, make("b", {}, `${first.name}. `), one.sentence),
+              first.evidence ? make("p", { class: "quiet evidence" }, ...prose(first.evidence)) : null,
+              first.mends.length ? make("p", { class: "remedy" }, icon("wrench"), make("span", {}, ...prose(first.mends[0].words))) : null));
+        });
       }
       return places.filter((place) => all.verdicts[all.copies[place].verdict[user]][2]).map((place) =>
         make("li", { class: `v-${all.verdicts[all.copies[place].verdict[user]][0]}` }, icon(all.verdicts[all.copies[place].verdict[user]][0]),
@@ -450,8 +478,9 @@
     addEventListener("resize", () => { const before = height; measure(); if (before !== height) redraw(); else draw(); });
 
     const apply = ({ top = true } = {}) => {
-      const { hits: found, count } = filter(query.value);
+      const { hits: found, count, told } = filter(query.value);
       hits = sorted(found, sort.value);
+      listed = told;
       offer(count);
       nothing.hidden = hits.length > 0;
       list.hidden = hits.length === 0;
@@ -472,6 +501,24 @@
     };
     const fact = ([name, text, raw]) => make("div", {}, make("dt", {}, name),
       make("dd", {}, typeof raw === "number" ? say("bytes", { number: number(raw) }) : raw ? written(moment, raw) : text));
+    const copier = (text, word) => {
+      const button = make("button", { type: "button", class: "copy" }, word);
+      button.addEventListener("click", () => copied(text, button));
+      return button;
+    };
+    const term = (name, text) => make("div", {}, make("dt", {}, name), make("dd", {}, ...prose(text)));
+    const mended = (why) => [
+      why.settle ? make("p", { class: "quiet settle" }, make("b", {}, `${words.settles}: `), ...prose(why.settle)) : null,
+      ...why.mends.flatMap((mend, at) => [
+        make("p", { class: "remedy" }, icon("wrench"), make("span", {}, ...prose(mend.words))),
+        make("p", { class: "buttons" }, copier(mend.words.replace(/`/g, ""), words.copy_fix),
+          why.commands[at] ? copier(why.commands[at], words.copy_command) : null,
+          mend.link.startsWith("https://") ? make("a", { href: mend.link, rel: "noreferrer noopener", target: "_blank" }, words.link) : null),
+        why.commands[at] ? make("pre", { class: "command" }, make("code", {}, why.commands[at])) : null,
+        mend.said.length ? make("dl", { class: "mend" }, ...mend.said.map(([name, text]) => term(name, text)),
+          mend.wait ? term(words.wait, mend.wait) : null) : null,
+      ]),
+    ];
     const portrait = (user, found) => {
       const copies = found.copies;
       const base = copies[reference];
@@ -489,14 +536,12 @@
             .filter(Boolean).map((text) => make("li", {}, text))));
       });
       const causes = (found.findings || []).map((one) => {
-        const button = one.fix && make("button", { type: "button", class: "copy" }, words.copy_fix);
-        button?.addEventListener("click", () => copied(one.fix.replace(/`/g, ""), button));
+        const [first, ...others] = whys(user, one);
         return make("li", { class: `v-${one.verdict}` }, icon(one.verdict),
-          make("div", {}, make("p", {}, make("b", {}, `${one.cause}. `), one.sentence),
-            one.evidence ? make("p", { class: "quiet" }, ...prose(one.evidence)) : null,
-            one.fix ? make("p", { class: "remedy" }, icon("wrench"), make("span", {}, ...prose(one.fix))) : null, button || null,
-            ...(one.others || []).map(([cause, confidence, evidence]) =>
-              make("p", { class: "quiet other" }, say("or", { cause, confidence }), " ", ...prose(evidence)))));
+          make("div", {}, make("p", {}, make("b", {}, `${first.name}. `), one.sentence),
+            first.evidence ? make("p", { class: "quiet" }, ...prose(first.evidence)) : null, ...mended(first),
+            ...others.map((why) => make("details", { class: "other" },
+              make("summary", {}, say("or", { cause: why.name, confidence: why.confidence }), " ", ...prose(why.evidence)), ...mended(why)))));
       });
       const facts = copies.map((copy, at) => copy.facts?.length
         ? make("div", {}, make("h4", {}, all.workloads[at][1]), make("dl", {}, ...copy.facts.map(fact))) : null);
@@ -516,7 +561,8 @@
           make("p", { class: "buttons" }, ...switches)),
         make("ul", { class: "slots" }, ...figures),
         make("section", { "aria-label": words.causes }, make("h3", {}, words.causes), causes.length ? make("ol", { class: "findings" }, ...causes) : make("p", { class: "quiet" }, words.no_drift)),
-        make("section", { "aria-label": words.everything_read }, make("h3", {}, words.everything_read), make("div", { class: "details" }, ...facts)));
+        make("section", { "aria-label": words.everything_read }, make("h3", {}, words.everything_read),
+          facts.some(Boolean) ? make("div", { class: "details" }, ...facts) : make("p", { class: "quiet" }, words.in_step)));
     };
     const linked = (user) => `${location.href.split("#")[0]}#${new URLSearchParams({ user: all.ids[user] })}`;
     const toggle = () => {
@@ -579,7 +625,7 @@
       if (sort.selectedIndex < 0) sort.value = "name";
       apply();
       if (user >= 0 && !hits.includes(user)) {
-        query.value = "";
+        query.value = all.nth[user] < 0 ? "v:any" : "";
         apply();
         history.replaceState(null, "", address({ user: all.ids[user] }));
         announce(say("relaxed", { name: all.names[user] }));
@@ -604,7 +650,7 @@
       for (const user of hits) {
         for (const at of places) {
           const { verdict, cause, distance } = all.copies[at];
-          if (!all.verdicts[verdict[user]][2]) continue;
+          if (!(listed ? listed[verdict[user]] : all.verdicts[verdict[user]][2])) continue;
           lines.push([all.ids[user], all.upns[user], all.workloads[at][0], all.verdicts[verdict[user]][0], all.causes[cause[user]][0],
             distance[user] >= 0 ? distance[user] : "", all.names[user], all.departments[all.department[user]]]);
         }
@@ -630,7 +676,7 @@
     addEventListener("afterprint", () => { list.classList.remove("all"); byId("unprinted").hidden = true; byId("printed-query").textContent = ""; redraw(); });
     const print_ = async () => {
       announce(words.preparing);
-      const wanted = [...new Set([...hits.subarray(0, PRINTED)].map(partOf))];
+      const wanted = [...new Set([...hits.subarray(0, PRINTED)].filter((user) => all.nth[user] >= 0).map(partOf))];
       // Rows beyond what is kept in memory are printed without their pictures.
       for (const at of wanted.slice(0, PARTS_KEPT)) await ask(at).catch(() => null);
       window.print();

@@ -14,7 +14,8 @@ import pandas as pd
 from auditor.model import DRIFT, Status, Verdict
 from auditor.report import wording
 from auditor.report.pictures import Pictures, Shot
-from auditor.report.text import visible
+from auditor.report.reasons import Why, reasons
+from auditor.report.text import as_sentence, visible
 from auditor.runs.view import RunView
 
 _SLICE = 100
@@ -23,12 +24,14 @@ _YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Entry:
-    """A drifting user in the list, not yet drawn."""
+    """A user in the list, not yet drawn."""
 
     user_id: str
     name: str
     rows: tuple[int, ...]
     """Where the user's verdicts stand in the run's table."""
+    shown: bool
+    """Whether the user has a card: those who drift have, and in a small run everyone."""
 
 
 @dataclass(frozen=True)
@@ -61,27 +64,14 @@ FEW = 25
 
 
 @dataclass(frozen=True)
-class Other:
-    """A further cause that would fit, less sure than the first."""
-
-    cause_name: str
-    confidence: str
-    evidence: str
-
-
-@dataclass(frozen=True)
 class Finding:
     """One copy that drifted: what it is, why, and what mends it."""
 
     workload: str
     verdict: str
     sentence: str
-    cause: str
-    cause_name: str
-    evidence: str
-    fix: str
-    others: tuple[Other, ...]
-    """The other causes that fit, the surest first."""
+    reasons: tuple[Why, ...]
+    """Never empty; the surest first."""
 
 
 @dataclass(frozen=True)
@@ -117,21 +107,23 @@ class Card:
 
 
 def entries(view: RunView) -> list[Entry]:
-    """The drifting users in the order of their names, whatever the order of the run's rows."""
+    """The users of whom there are verdicts in the order of their names, whatever the order of the run's rows."""
     verdicts = view.verdicts
-    drifting = verdicts.loc[verdicts["verdict"].isin([item.value for item in DRIFT]), "user_id"].unique()
+    codes, users = pd.factorize(verdicts["user_id"])
+    places = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[places], np.arange(len(users) + 1))
+    drifting = np.zeros(len(users), dtype=bool)
+    drifting[codes[verdicts["verdict"].isin([item.value for item in DRIFT]).to_numpy()]] = True
     if len(view.users) <= FEW:
         # Whoever asked for so few wants to see them all, those with whom all is well too.
-        drifting = verdicts["user_id"].unique()
-    codes = pd.Index(drifting).get_indexer(verdicts["user_id"])
-    places = np.flatnonzero(codes >= 0)
-    places = places[np.argsort(codes[places], kind="stable")]
-    starts = np.searchsorted(codes[places], np.arange(len(drifting) + 1))
-    names = view.users.drop_duplicates("user_id").set_index("user_id")["display_name"].reindex(drifting)
+        drifting[:] = True
+    names = view.users.drop_duplicates("user_id").set_index("user_id")["display_name"].reindex(users)
     upns = verdicts["upn"].iloc[places[starts[:-1]]]
     found = [
-        Entry(str(user), _text(name) or _text(upn), tuple(places[start:stop].tolist()))
-        for user, name, upn, start, stop in zip(drifting, names, upns, starts[:-1], starts[1:], strict=True)
+        Entry(str(user), _text(name) or _text(upn), tuple(places[start:stop].tolist()), bool(shown))
+        for user, name, upn, start, stop, shown in zip(
+            users, names, upns, starts[:-1], starts[1:], drifting, strict=True
+        )
     ]
     return sorted(found, key=lambda entry: (entry.name.casefold(), entry.user_id))
 
@@ -226,31 +218,8 @@ def _finding(row: dict[Any, Any]) -> Finding:
     sentence = f"{wording.workload(workload)} {wording.VERDICTS[verdict].meaning}"
     if kind and verdict == Verdict.VARIANT:
         sentence = f"{sentence} ({wording.KINDS.get(kind, wording.in_words(kind).lower())})"
-    cause = _text(row["cause"])
-    return Finding(
-        workload=workload,
-        verdict=verdict,
-        sentence=sentence,
-        cause=cause,
-        cause_name=wording.cause(cause),
-        evidence=_text(row["evidence"]),
-        fix=_text(row["fix"]),
-        others=_others(row, cause),
-    )
-
-
-def _others(row: dict[Any, Any], first: str) -> tuple[Other, ...]:
-    """From the column `causes`, a JSON array of objects; runs that were judged before there was one have none."""
-    try:
-        found = json.loads(_text(row.get("causes")) or "[]")
-    except ValueError:
-        return ()
-    ranked = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-    return tuple(
-        Other(wording.cause(_text(item.get("cause"))), _text(item.get("confidence")), _text(item.get("evidence")))
-        for item in ranked
-        if _text(item.get("cause")) != first
-    )
+    found = reasons(row) or (Why("", wording.cause(""), "", "", "", ()),)
+    return Finding(workload=workload, verdict=verdict, sentence=sentence, reasons=found)
 
 
 def _detail(row: dict[Any, Any]) -> Detail:
@@ -260,6 +229,7 @@ def _detail(row: dict[Any, Any]) -> Detail:
         Fact("Answer", _text(row["status"]).replace("_", " ")),
         Fact("Reason", _text(row["reason"])),
         Fact("In words", _text(row["detail"])),
+        *(_explained(row) if _text(row["verdict"]) not in DRIFT else ()),
         Fact("Note", _text(row["note"])),
         Fact("Format", _text(row["format"])),
         Fact("Size", f"{size:,} bytes" if size else "", size),
@@ -270,6 +240,13 @@ def _detail(row: dict[Any, Any]) -> Detail:
         *(Fact(name, value) for name, value in _signals(row).items()),
     ]
     return Detail(_text(row["workload"]), tuple(fact for fact in facts if fact.text))
+
+
+def _explained(row: dict[Any, Any]) -> Iterator[Fact]:
+    """Why a copy that did not drift is not there, or could not be read."""
+    for why in reasons(row)[:1]:
+        yield Fact("Why", as_sentence(f"{why.name}: {why.evidence}" if why.evidence else why.name))
+        yield Fact("What helps", " ".join(mend.words for mend in why.mends[:1]))
 
 
 def _signals(row: dict[Any, Any]) -> dict[str, str]:

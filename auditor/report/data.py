@@ -1,8 +1,8 @@
-"""The drifting users as the page's script reads them: an index of all, and parts of a hundred with everything else.
+"""The users as the page's script reads them: an index of all, and for those with drift parts with everything else.
 
 The index holds what filters, sorting and the first sight of a row need, by columns: a few long strings are read by a
-browser many times faster than as many small objects. A part holds the copies, the findings and the pictures of its
-users, and is asked for only when one of them comes into view. A picture stands in the first part that shows it.
+browser many times faster than as many small objects. A part holds the copies, the findings and the pictures of a
+hundred users, and is asked for only when one of them comes into view. A picture stands in the first part that shows it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from auditor.model import DRIFT
+from auditor.model import DRIFT, Status, Verdict
 from auditor.report import wording
 from auditor.report.cards import Card, Entry, Slot, cards
 from auditor.report.pictures import Pictures, Shot
+from auditor.report.reasons import Why
 from auditor.report.text import as_sentence, visible
 from auditor.runs.view import RunView
 
@@ -28,14 +29,16 @@ Json = dict[str, Any]
 
 
 def index(view: RunView, listing: Sequence[Entry], workloads: Sequence[str], reference: str) -> Json:
-    """What is known of every listed user at once. A verdict is a letter, a cause a number, nothing is nothing."""
+    """What is known of every user at once. A verdict is a letter, a cause or reason a number, nothing is nothing."""
     places = {name: place for place, name in enumerate(workloads)}
     letters = {name: chr(ord("a") + place) for place, name in enumerate(wording.VERDICTS)}
     rows = {column: view.verdicts[column].to_numpy(dtype=object) for column in _READ}
     verdicts = [[_NO_VERDICT] * len(listing) for _ in workloads]
     causes = [[""] * len(listing) for _ in workloads]
     distances = [[""] * len(listing) for _ in workloads]
+    reasons = [[""] * len(listing) for _ in workloads]
     slugs: dict[str, int] = {}
+    troubles: dict[str, int] = {}
     for number, entry in enumerate(listing):
         for row in entry.rows:
             place = places.get(rows["workload"][row])
@@ -48,14 +51,21 @@ def index(view: RunView, listing: Sequence[Entry], workloads: Sequence[str], ref
             if verdict in DRIFT:
                 cause = rows["cause"][row]
                 causes[place][number] = str(slugs.setdefault(cause if isinstance(cause, str) else "", len(slugs)))
+            elif verdict == Verdict.UNCHECKED and not entry.shown:
+                # Of the others the part says it.
+                reason = _str(rows["reason"][row]) if rows["status"][row] == Status.UNKNOWN else ""
+                reasons[place][number] = str(troubles.setdefault(wording.trouble(reason).name, len(troubles)))
     people = view.users.drop_duplicates("user_id").set_index("user_id").reindex([entry.user_id for entry in listing])
     departments: dict[str, int] = {}
     return {
         "users": len(listing),
+        "shown": "".join("1" if entry.shown else "0" for entry in listing),
         "part": USERS_A_PART,
         "reference": reference,
         "workloads": [[name, wording.workload(name)] for name in workloads],
         "verdicts": [[name, term.name, int(name in DRIFT)] for name, term in wording.VERDICTS.items()],
+        "bare": {name: [kind, wording.NOT_SHOWN.get(name, "")] for name, kind in _BARE.items()},
+        "reasons": [visible(name) for name in troubles],
         "causes": [[visible(slug), visible(wording.cause(slug))] for slug in slugs],
         # Nothing that is visible holds a line's end, so that lines keep them apart.
         "name": _lines(entry.name for entry in listing),
@@ -68,21 +78,31 @@ def index(view: RunView, listing: Sequence[Entry], workloads: Sequence[str], ref
             for kind, enabled, synced in zip(people["user_type"], people["enabled"], people["synced"], strict=True)
         ],
         "copies": [
-            {"verdict": "".join(own), "cause": ",".join(why), "distance": ",".join(far)}
-            for own, why, far in zip(verdicts, causes, distances, strict=True)
+            {"verdict": "".join(own), "cause": ",".join(why), "distance": ",".join(far), "reason": ",".join(open_)}
+            for own, why, far, open_ in zip(verdicts, causes, distances, reasons, strict=True)
         ],
     }
 
 
-_READ = ("workload", "verdict", "cause", "distance", "upn")
+_READ = ("workload", "verdict", "status", "reason", "cause", "distance", "upn")
+_BARE = {
+    Verdict.MATCH.value: "photo",
+    Verdict.REFERENCE.value: "photo",
+    Verdict.NO_PHOTO.value: "absent",
+    Verdict.NOT_APPLICABLE.value: "not_provisioned",
+    Verdict.UNCHECKED.value: "unknown",
+}
+"""What is drawn in the place of a picture where the index alone tells of the copy."""
 
 
 def parts(view: RunView, listing: Sequence[Entry], workloads: Sequence[str], pictures: Pictures) -> Iterator[Json]:
     """The parts in order, one at a time. A picture that `pictures` gave away before is named and not repeated."""
     home: dict[str, int] = {}
+    # Most users' causes are the same few: what holds for each such cause is written down once a part.
     bounds = [*range(0, len(listing), USERS_A_PART), len(listing)]
     for number, (start, stop) in enumerate(pairwise(bounds), 1):
         own: dict[str, list[Any]] = {}
+        told: dict[str, int] = {}
         users = []
         for card in cards(view, listing[start:stop], workloads, pictures):
             for slot in card.slots:
@@ -90,8 +110,8 @@ def parts(view: RunView, listing: Sequence[Entry], workloads: Sequence[str], pic
                     home[slot.shot.id] = number
                     thumbnail = slot.shot.thumbnail
                     own[slot.shot.id] = [thumbnail.width, thumbnail.height, thumbnail.uri.partition(",")[2]]
-            users.append(_user(card, number, home))
-        yield {"users": users, "pictures": own}
+            users.append(_user(card, number, home, told))
+        yield {"users": users, "pictures": own, "causes": [json.loads(one) for one in told]}
 
 
 def text(value: Any) -> str:
@@ -100,7 +120,7 @@ def text(value: Any) -> str:
     return made.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _user(card: Card, part: int, home: dict[str, int]) -> Json:
+def _user(card: Card, part: int, home: dict[str, int], told: dict[str, int]) -> Json:
     details = {detail.workload: detail for detail in card.details}
     return {
         "copies": [
@@ -119,18 +139,37 @@ def _user(card: Card, part: int, home: dict[str, int]) -> Json:
                     "workload": visible(found.workload),
                     "verdict": found.verdict,
                     "sentence": visible(found.sentence) + ".",
-                    "cause": visible(found.cause_name),
-                    "evidence": _prose(as_sentence(found.evidence)),
-                    "fix": _prose(found.fix),
-                    "others": [
-                        [visible(other.cause_name), visible(other.confidence), _prose(as_sentence(other.evidence))]
-                        for other in found.others
-                    ],
+                    "why": [_why(why, told) for why in found.reasons],
                 }
             )
             for found in card.findings
         ],
     }
+
+
+def _why(why: Why, told: dict[str, int]) -> list[Any]:
+    """What is this user's own of a cause, and in `told` what is every user's: the number of the latter, confidence,
+    evidence, and the fixes' commands as far as there are any.
+    """
+    common = {
+        "name": visible(why.name),
+        "settle": _prose(why.settle),
+        "mends": [
+            {
+                "words": _prose(mend.words),
+                "link": visible(mend.link),
+                "said": [[visible(label), _prose(said)] for label, said in mend.said],
+                "wait": _prose(mend.wait),
+            }
+            for mend in why.mends
+        ],
+    }
+    number = told.setdefault(json.dumps(common, ensure_ascii=False), len(told))
+    own: list[Any] = [number, visible(why.confidence), _prose(as_sentence(why.evidence))]
+    own += [_prose(mend.command) for mend in why.mends]
+    while len(own) > 1 and not own[-1]:
+        own.pop()
+    return own
 
 
 def _copy(slot: Slot, part: int, home: dict[str, int]) -> Json:

@@ -69,7 +69,16 @@ def head(view: RunView, tally: Tally, *, redact: bool = False) -> dict[str, Any]
             for found in tally.causes
         ],
         "tenant_facts": [
-            {"cause": fact.cause, "sentence": fact.sentence, "fix": fact.fix} for fact in facts.tenant_facts
+            {
+                "cause": fact.cause,
+                "sentence": fact.sentence,
+                "confidence": fact.confidence,
+                "settle": fact.settle,
+                "fix": fact.mend.words,
+                "command": fact.mend.command,
+                "link": fact.mend.link,
+            }
+            for fact in facts.tenant_facts
         ],
     }
 

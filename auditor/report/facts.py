@@ -10,6 +10,7 @@ from typing import Any
 
 from auditor.model import Workload
 from auditor.report import wording
+from auditor.report.reasons import Mend
 from auditor.report.text import count, listed
 
 
@@ -64,7 +65,9 @@ class TenantFact:
 
     cause: str
     sentence: str
-    fix: str
+    mend: Mend
+    settle: str = ""
+    confidence: str = ""
 
 
 @dataclass(frozen=True)
@@ -178,9 +181,24 @@ def read(manifest: Mapping[str, Any]) -> Facts:
         ),
         photos=_text(manifest.get("photos")),
         tenant_facts=tuple(
-            TenantFact(_text(item.get("cause")), _text(item.get("sentence")), _text(item.get("fix")))
+            _tenant_fact({name: _text(value) for name, value in item.items()})
             for item in map(_mapping, _sequence(manifest.get("tenant_facts")))
         ),
+    )
+
+
+def _tenant_fact(item: Mapping[str, str]) -> TenantFact:
+    said = tuple(
+        (label, wording.TOUCHES.get(item[name], item[name]) if name == "touches" else item[name])
+        for name, label in wording.MENDS.items()
+        if item.get(name)
+    )
+    return TenantFact(
+        item.get("cause", ""),
+        item.get("sentence", ""),
+        Mend(item.get("fix", ""), item.get("command", ""), item.get("link", ""), said, item.get("wait", "")),
+        item.get("settle", ""),
+        item.get("confidence", ""),
     )
 
 
@@ -225,7 +243,7 @@ def redacted(facts: Facts) -> Facts:
         ),
         settings=(),
         tenant_facts=tuple(
-            TenantFact(item.cause, f"{wording.cause(item.cause)}.", "")
+            TenantFact(item.cause, f"{wording.cause(item.cause)}.", Mend(""))
             for item in facts.tenant_facts
             if item.cause in wording.CAUSES or item.cause in wording.TROUBLES
         ),

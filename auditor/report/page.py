@@ -20,12 +20,13 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from auditor.model import DRIFT, Verdict
+from auditor.model import Verdict
 from auditor.report import data, drawing, wording
 from auditor.report.cards import Entry, cards, entries, long_date
 from auditor.report.facts import Facts, lasting, read, redacted
 from auditor.report.files import replacing
 from auditor.report.pictures import LARGEST, Pictures
+from auditor.report.reasons import remedies
 from auditor.report.shares import GRAVITY, NO_ANSWER, REFERENCE_UNCHECKED, Share, Tally, Unchecked
 from auditor.report.templating import PAGE, environment, inline
 from auditor.report.text import count, listed, visible
@@ -97,12 +98,13 @@ def write_pages(
     """Write report.html and the pages linked from it, and the files of its data; the paths of both, in order."""
     filled = environment(templates)
     template = filled.get_template(PAGE)
-    listing: list[Entry] = [] if redact else entries(view)
+    everyone: list[Entry] = [] if redact else entries(view)
+    listing = [entry for entry in everyone if entry.shown]
     parted = len(listing) > IN_ONE_FILE
     context = _context(view, tally, filled, redact=redact, parted=parted)
     links = _links(listing)
     workloads = [item.workload for item in tally.workloads]
-    indexed = data.index(view, listing, workloads, context["facts"].reference) if listing else {}
+    indexed = data.index(view, everyone, workloads, context["facts"].reference) if everyone else {}
     stored = tuple(_write_parts(view, listing, workloads, indexed, out)) if parted else ()
     written = []
     for link in links:
@@ -117,6 +119,7 @@ def write_pages(
                     page=link,
                     pages=links,
                     illustrated=whole,
+                    listed=bool(everyone),
                     cards=cards(view, chosen, workloads, pictures),
                     blocks=_blocks(view, listing, workloads, indexed, pictures) if pictures else (),
                 )
@@ -133,7 +136,7 @@ def _blocks(
     view: RunView, listing: Sequence[Entry], workloads: Sequence[str], indexed: data.Json, pictures: Pictures
 ) -> Iterator[tuple[str, Markup]]:
     """The index and the parts as they stand inside the page, by name. The cards have drawn some pictures before."""
-    if listing:
+    if indexed:
         yield "index", Markup(data.text(indexed))  # noqa: S704 - `text` leaves nothing that HTML would read
         for number, part in enumerate(data.parts(view, listing, workloads, pictures), 1):
             yield f"part-{number}", Markup(data.text(part))  # noqa: S704
@@ -194,10 +197,10 @@ def _context(view: RunView, tally: Tally, filled: jinja2.Environment, *, redact:
         "mosaic": drawing.mosaic(everybody),
         "tiles": [(item, _tile_bar(item.verdicts)) for item in tally.workloads],
         "off": [item for item in facts.off if item[0] not in dict(held)],
+        "remedies": [] if redact else remedies(found.cause for found in tally.causes),
         "problems": _problems(tally.unchecked, redact=redact),
         "grid": None if redact else drawing.grid(tally.departments, columns, "No department"),
         "domains": () if redact else tally.domains[:12],
-        "drift": [verdict.value for verdict in GRAVITY if verdict in DRIFT],
         "style": style,
         "script": script,
         "policy": (

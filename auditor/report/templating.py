@@ -58,6 +58,7 @@ def environment(override: Path | None = None) -> jinja2.Environment:
     )
     made.filters.update(
         prose=prose,
+        lines=shown_lines,
         count=count,
         percent=percent,
         sentence=as_sentence,
@@ -93,6 +94,11 @@ def numbers(sentence: str) -> Markup:
 
 
 _LARGE = re.compile(r"(?<![\w.,])(\d{1,3}(?:,\d{3})+)(?![\w,])")
+
+
+def shown_lines(text: str) -> str:
+    """A text whose lines stay lines."""
+    return "\n".join(map(visible, text.split("\n")))
 
 
 def prose(text: str) -> Markup:

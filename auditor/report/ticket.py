@@ -6,7 +6,7 @@ down. Nothing here is ours to escape: text is made harmless where it is written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from auditor.model import DRIFT, EXEMPT_REASONS, FAULT_REASONS, Status, Verdict
 from auditor.report import wording
 from auditor.report.cards import long_date
 from auditor.report.facts import Facts, read
+from auditor.report.reasons import Mend, Why, reasons
 from auditor.report.shares import GRAVITY
 from auditor.report.text import as_sentence, listed
 from auditor.runs.view import RunView
@@ -55,6 +56,8 @@ class Cause:
     name: str
     said: tuple[tuple[str, str], ...]
     """(label, text) in the order in which they are shown; only what there is something to say about."""
+    confidence: str = ""
+    """`certain`, `likely` or `possible`; empty in what an earlier version judged."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,15 @@ class Difference:
     causes: tuple[Cause, ...]
     wait: str
     """How long to wait after the fix before worrying."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a copy that did not drift is not there, or could not be read."""
+
+    workload: str
+    name: str
+    causes: tuple[Cause, ...]
 
 
 @dataclass(frozen=True)
@@ -108,6 +120,7 @@ class Ticket:
     headline: str
     copies: tuple[Copy, ...]
     differences: tuple[Difference, ...]
+    explanations: tuple[Explanation, ...]
     gaps: tuple[Gap, ...]
     not_asked: tuple[tuple[str, str], ...]
     """(workload, why) for each workload that was left out."""
@@ -142,6 +155,7 @@ def ticket(view: RunView, *, fresh: bool = False) -> Ticket:
         headline=_headline(copies, facts.reference),
         copies=copies,
         differences=tuple(_difference(row, fresh=fresh) for row in rows.values() if row["verdict"] in DRIFT),
+        explanations=tuple(_explanations(row for row in rows.values() if row["verdict"] not in DRIFT)),
         gaps=tuple(_gap(row, facts) for row in rows.values() if row["verdict"] == Verdict.UNCHECKED),
         not_asked=tuple(
             (wording.workload(name), why) for name, why in facts.off if name not in rows
@@ -194,27 +208,41 @@ def _difference(row: Mapping[Any, Any], *, fresh: bool) -> Difference:
     sentence = f"{wording.workload(workload)} {wording.VERDICTS[verdict].meaning}"
     if kind and verdict == Verdict.VARIANT:
         sentence = f"{sentence} ({wording.KINDS.get(kind, wording.in_words(kind).lower())})"
+    causes = reasons(row)
     return Difference(
         workload=workload,
         name=wording.workload(workload),
         verdict=verdict,
         sentence=f"{sentence}.",
-        causes=tuple(_causes(row, fresh=fresh)),
-        wait=wording.WAITS.get(workload, ""),
+        causes=tuple(_cause(row, why, fresh=fresh) for why in causes),
+        wait=next((mend.wait for why in causes for mend in why.mends if mend.wait), wording.WAITS.get(workload, "")),
     )
 
 
-def _causes(row: Mapping[Any, Any], *, fresh: bool) -> Iterator[Cause]:
-    """The causes of a row, the likeliest first. Whatever else a rule has to say becomes one more (label, text)."""
-    slug, verdict = str(row["cause"]), str(row["verdict"])
+def _explanations(rows: Iterable[Mapping[Any, Any]]) -> Iterator[Explanation]:
+    for row in rows:
+        if found := reasons(row):
+            causes = tuple(_cause(row, why, fresh=False) for why in found)
+            yield Explanation(str(row["workload"]), wording.workload(str(row["workload"])), causes)
+
+
+def _cause(row: Mapping[Any, Any], why: Why, *, fresh: bool) -> Cause:
     # Whose photo a wrong one is shows only where everybody's reference is at hand.
-    alone = fresh and verdict in {Verdict.MISMATCH, Verdict.UNEXPECTED}
-    said = (
-        ("Found", as_sentence(str(row["evidence"]))),
-        ("Would settle it", wording.SETTLED_BY_A_WHOLE_AUDIT if alone else ""),
-        ("Fix", as_sentence(str(row["fix"]))),
-    )
-    yield Cause(slug, wording.cause(slug), tuple((label, text) for label, text in said if text))
+    alone = fresh and row["verdict"] in {Verdict.MISMATCH, Verdict.UNEXPECTED}
+    settle = [why.settle, wording.SETTLED_BY_A_WHOLE_AUDIT if alone else ""]
+    said = [
+        (wording.FOUND, as_sentence(why.evidence)),
+        (wording.SETTLES, " ".join(text for text in settle if text)),
+        *(pair for number, mend in enumerate(why.mends) for pair in _mend(mend, first=not number)),
+    ]
+    return Cause(why.cause, why.name, tuple((label, text) for label, text in said if text), why.confidence)
+
+
+def _mend(mend: Mend, *, first: bool) -> Iterator[tuple[str, str]]:
+    yield (wording.FIX if first else wording.OR_FIX), as_sentence(mend.words)
+    yield wording.COMMAND, mend.command
+    yield wording.LINK, mend.link
+    yield from mend.said
 
 
 def _gap(row: Mapping[Any, Any], facts: Facts) -> Gap:

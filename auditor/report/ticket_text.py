@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from auditor.report import wording
 from auditor.report.text import as_markdown, visible
-from auditor.report.ticket import Copy, Ticket
+from auditor.report.ticket import Copy, Explanation, Ticket
 
 WIDTH = 100
 
@@ -27,9 +27,10 @@ def _lines(one: Ticket) -> Iterator[str]:
         yield from _wrapped(f"{number}. {found.sentence}", "   ")
         for rank, cause in enumerate(found.causes, 1):
             place = f" {rank}" if len(found.causes) > 1 else ""
-            yield f"   Cause{place}: {cause.name} ({cause.cause})"
+            sure = f", {cause.confidence}" if cause.confidence else ""
+            yield f"   Cause{place}: {cause.name} ({cause.cause}{sure})"
             for label, text in cause.said:
-                yield from _wrapped(f"     {label}: {text}", "       ")
+                yield from _told(label, text)
         yield from _wrapped(f"   How long to wait: {found.wait}", "     ") if found.wait else ()
     for title, told in _sections(one):
         yield ""
@@ -58,9 +59,11 @@ def markdown(one: Ticket) -> Iterator[str]:
         for rank, cause in enumerate(found.causes, 1):
             place = f" {rank}" if len(found.causes) > 1 else ""
             yield ""
-            yield f"**Cause{place}: {said(cause.name)}** ({said(cause.cause)})"
+            sure = f", {cause.confidence}" if cause.confidence else ""
+            yield f"**Cause{place}: {said(cause.name)}** ({said(cause.cause)}{sure})"
             yield ""
-            yield from (f"- {label}: {said(text)}" for label, text in cause.said)
+            for label, text in cause.said:
+                yield from _item(label, text)
         if found.wait:
             yield ""
             yield f"How long to wait: {said(found.wait)}"
@@ -75,6 +78,29 @@ def markdown(one: Ticket) -> Iterator[str]:
     yield f"{said(one.sign_in)} {said(_asked(one))}"
 
 
+def _told(label: str, text: str) -> Iterator[str]:
+    if label not in {wording.COMMAND, wording.LINK}:
+        yield from _wrapped(f"     {label}: {text}", "       ")
+        return
+    # To be copied: never broken, and the lines of a command are lines.
+    first, *others = text.split("\n")
+    yield f"     {label}: {first}"
+    yield from (f"       {line}" for line in others)
+
+
+def _item(label: str, text: str) -> Iterator[str]:
+    """An item of a list: a command as an indented block of code, in which nothing is markup; our own link as one."""
+    if label == wording.COMMAND:
+        yield f"- {label}:"
+        yield ""
+        yield from (f"      {visible(line)}" for line in text.split("\n"))
+        yield ""
+    elif label == wording.LINK:
+        yield f"- {label}: <{text}>"
+    else:
+        yield f"- {label}: {as_markdown(text)}"
+
+
 def _sections(one: Ticket) -> Iterator[tuple[str, list[str]]]:
     notes = [f"{copy.name}: {copy.note}." for copy in one.copies if copy.note]
     gaps = []
@@ -85,11 +111,19 @@ def _sections(one: Ticket) -> Iterator[tuple[str, list[str]]]:
     for title, told in (
         ("This account", list(one.remarks)),
         ("Worth knowing", notes),
+        ("Why a copy is not there, or was not read", [_explained(item) for item in one.explanations]),
         ("Could not be read with this sign-in", gaps),
         ("Not asked", [f"{name}: {why}." for name, why in one.not_asked]),
     ):
         if told:
             yield title, told
+
+
+def _explained(item: Explanation) -> str:
+    cause = item.causes[0]
+    told = dict(cause.said)
+    helps = f"What helps: {told[wording.FIX]}" if wording.FIX in told else ""
+    return " ".join(part for part in (f"{item.name}: {cause.name}.", told.get(wording.FOUND, ""), helps) if part)
 
 
 def _asked(one: Ticket) -> str:

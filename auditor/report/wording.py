@@ -323,6 +323,37 @@ BESIDE = (
     "This file asks nobody for anything but its own folder report-data, which has to lie beside it: send both together."
 )
 
+TOUCHES: dict[str, str] = {
+    "user": "this user alone",
+    "tenant": "everyone in the tenant",
+    "nothing": "nothing",
+}
+"""Whom a fix touches."""
+
+MENDS: dict[str, str] = {
+    "touches": "Touches",
+    "role": "Who may do it",
+    "undo": "To undo it",
+    "side_effects": "What else it does",
+}
+NOT_SHOWN: dict[str, str] = {
+    Verdict.MATCH: "Not shown here",
+    Verdict.REFERENCE: "Not shown here",
+    Verdict.NO_PHOTO: "No photo here",
+    Verdict.NOT_APPLICABLE: "No account here",
+    Verdict.UNCHECKED: "Not known",
+}
+"""What stands in the place of a picture that the page does not bring along, since its user has no drift."""
+SETTLES = "Would settle it"
+ABOUT_FIXES = "More about the fixes"
+ABOUT_FIX = "Who may do it, what it touches, how it is undone"
+WAIT = "How long to wait"
+FOUND = "Found"
+FIX = "Fix"
+OR_FIX = "Or"
+COMMAND = "Command"
+LINK = "Described at"
+
 SCRIPT: dict[str, str] = {
     "all_users": "{all} users",
     "some_users": "{shown} of {all} users",
@@ -345,9 +376,15 @@ SCRIPT: dict[str, str] = {
     "or": "Or: {cause} ({confidence}).",
     "everything_read": "Everything that was read",
     "no_drift": "No copy of this user differs.",
+    "in_step": "What was read about users without drift is in observations.csv.",
+    "any": "Everyone, in step or not",
     "difference": "Difference",
     "difference_alt": "Difference to the reference: black where both are the same. {alt}",
     "copy_fix": "Copy the fix",
+    "copy_command": "Copy the command",
+    "settles": SETTLES,
+    "wait": WAIT,
+    "link": "Described by Microsoft",
     "copy_link": "Copy link",
     "copied": "Copied.",
     "previous": "Previous",
@@ -383,6 +420,7 @@ QUERIES: tuple[tuple[str, str], ...] = (
     ("finance", "name, address, department or cause holds this word"),
     ("w:sharepoint", "drift in this workload"),
     ("v:missing", "a copy with this verdict; w:, v: and c: look at one copy at a time"),
+    ("v:match", "users in step too, once a verdict is named; v:any lists everyone"),
     ("c:never_visited", "a copy with this cause"),
     ("t:guest", "user type: member, guest, disabled, synced"),
     ("d:contoso.com", "domain of the address"),

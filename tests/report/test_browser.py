@@ -12,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from auditor.diagnosis.fixes import FIXES
 from auditor.model import DRIFT
 from auditor.report import tally, write_report
 from tests.report.browsing import Open, number_of
@@ -75,6 +76,43 @@ def test_a_tile_filters_the_findings(visit: Open, report: Any) -> None:
     page.get_by_role("button", name="Clear").click()
     expect(page.locator("#q")).to_have_value("")
     assert number_of(page) == tally(view).drifting
+
+
+def test_every_number_on_a_tile_lists_so_many_users(visit: Open, report: Any) -> None:
+    view, path = report
+    page = visit(path)
+    counts = page.locator(".counts a").evaluate_all("all => all.map(a => [a.hash, a.querySelector('b').textContent])")
+    assert {"v%3Amatch", "v%3Aunchecked", "v%3Amissing"} <= {re.search(r"v%3A\w+", told)[0] for told, _ in counts}
+    for told, number in counts:
+        page.evaluate("told => { location.hash = told; }", told)
+        expect(page.locator("#shown")).to_have_text(re.compile(rf"^{number} of {len(view.users)} "))
+
+
+def test_whoever_is_in_step_is_found_when_asked_for(visit: Open, report: Any) -> None:
+    view, path = report
+    in_step = sorted(set(view.users["user_id"]) - drifting(view))
+    page = visit(path, "#q=v:any")
+    assert number_of(page) == len(view.users)
+    page = visit(path, f"#user={in_step[0]}")
+    dialog = page.locator("#user")
+    expect(dialog).to_contain_text(view.users.set_index("user_id").loc[in_step[0], "upn"])
+    expect(dialog).to_contain_text("No copy of this user differs.")
+    assert page.input_value("#q") == "v:any"
+
+
+def test_a_fix_comes_with_its_command_for_this_user_who_may_do_it_and_how_it_is_undone(
+    visit: Open, report: Any
+) -> None:
+    view, path = report
+    user = someone(view, cause="sharepoint_detached")
+    page = visit(path, f"#user={user}")
+    finding = page.locator("#user .findings > li").filter(has_text="SharePoint").first
+    upn = view.users.set_index("user_id").loc[user, "upn"]
+    assert f"-Account '{upn}'" in finding.locator("pre.command").first.inner_text()
+    for told in ("Would settle it", "Who may do it", "To undo it", "What else it does", "How long to wait"):
+        expect(finding).to_contain_text(told)
+    for link in finding.locator("a").all():
+        assert re.match(r"https://(learn|support)\.microsoft\.com/", link.get_attribute("href") or "")
 
 
 def test_every_filter_says_how_many_it_leaves_and_then_leaves_so_many(visit: Open, report: Any) -> None:
@@ -190,7 +228,10 @@ def test_one_user_shows_every_copy_large_with_everything_that_was_read(visit: Op
     for text in ("SPS-PictureTimestamp", "63799442436", "JPEG", row["evidence"], f"{row['size']:,} bytes"):
         assert text in said, text
     dialog.get_by_role("button", name="Copy the fix").click()
-    assert page.evaluate("navigator.clipboard.readText()") == row["fix"].replace("`", "")
+    (fix,) = FIXES["sharepoint_detached"]
+    assert page.evaluate("navigator.clipboard.readText()") == fix.words
+    dialog.get_by_role("button", name="Copy the command").click()
+    assert page.evaluate("navigator.clipboard.readText()") == dialog.locator("pre.command").inner_text()
 
 
 def test_the_difference_is_black_where_copies_are_equal_and_not_where_they_differ(visit: Open, report: Any) -> None:
