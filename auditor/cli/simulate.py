@@ -11,6 +11,7 @@ import click
 
 from auditor.simulator.fault_plan import Plan, PlanError, read_plan
 from auditor.simulator.graph_settings import Uploads
+from auditor.simulator.migration import migrated as move
 from auditor.simulator.months import make_month
 from auditor.simulator.server import PortInUseError, Serving, serve
 from auditor.simulator.services import ORIGINS, Options, parse_role
@@ -49,6 +50,12 @@ def _names(_context: click.Context, _parameter: click.Parameter, value: str | No
     metavar="K",
     help="The same tenant K months on: some joined, some left, some photos changed. What changed since month K-1 stands"
     " in DIR/changes.csv.",
+)
+@click.option(
+    "--migrated",
+    is_flag=True,
+    help="The tenant after its move to another one. Who got another name stands in DIR/mapping.csv, what became of"
+    " every photo in DIR/migration.csv.",
 )
 @click.option(
     "--photos",
@@ -116,6 +123,7 @@ def command(
     users: int,
     seed: int,
     month: int,
+    migrated: bool,
     photos: Path | None,
     scenarios: tuple[str, ...],
     photo_store: str,
@@ -145,6 +153,8 @@ def command(
             photo_store=cast("PhotoStore", photo_store),
             ews=ews == "on",
         )
+        if migrated:
+            tenant = move(tenant, ews=ews == "on")
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     options = Options(
