@@ -11,11 +11,13 @@ import click
 
 from auditor.simulator.fault_plan import Plan, PlanError, read_plan
 from auditor.simulator.graph_settings import Uploads
-from auditor.simulator.population import make_tenant
+from auditor.simulator.migration import migrated as move
+from auditor.simulator.months import make_month
 from auditor.simulator.server import PortInUseError, Serving, serve
 from auditor.simulator.services import ORIGINS, Options, parse_role
 
 COULD_NOT_SERVE = 3
+LAST_MONTH = 120
 PhotoStore = Literal["split", "mailbox-first", "unified"]
 
 
@@ -40,6 +42,21 @@ def _names(_context: click.Context, _parameter: click.Parameter, value: str | No
 @click.command("simulate")
 @click.option("--users", type=click.IntRange(1), default=200, show_default=True, help="How many users it has.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same tenant.")
+@click.option(
+    "--month",
+    type=click.IntRange(0, LAST_MONTH),
+    default=0,
+    show_default=True,
+    metavar="K",
+    help="The same tenant K months on: some joined, some left, some photos changed. What changed since month K-1 stands"
+    " in DIR/changes.csv.",
+)
+@click.option(
+    "--migrated",
+    is_flag=True,
+    help="The tenant after its move to another one. Who got another name stands in DIR/mapping.csv, what became of"
+    " every photo in DIR/migration.csv.",
+)
 @click.option(
     "--photos",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -105,6 +122,8 @@ def command(
     *,
     users: int,
     seed: int,
+    month: int,
+    migrated: bool,
     photos: Path | None,
     scenarios: tuple[str, ...],
     photo_store: str,
@@ -125,14 +144,17 @@ def command(
     Prints one line of JSON when every service answers, and ends on Ctrl-C.
     """
     try:
-        tenant = make_tenant(
+        tenant = make_month(
             users,
             seed,
+            month,
             photos=photos,
             scenarios=scenarios,
             photo_store=cast("PhotoStore", photo_store),
             ews=ews == "on",
         )
+        if migrated:
+            tenant = move(tenant, ews=ews == "on")
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     options = Options(

@@ -87,7 +87,7 @@ PROPERTIES: Mapping[str, Callable[[Account], Any]] = {
         *(_plan(*plan, status="Deleted") for plan in account.removed_plans),
     ],
     "companyName": lambda _account: None,
-    "createdDateTime": lambda _account: CREATED,
+    "createdDateTime": lambda account: account.created,
     "creationType": lambda account: "Invitation" if account.user_type == "Guest" else None,
     "department": lambda account: account.department or None,
     "externalUserState": _external_state,
@@ -97,7 +97,7 @@ PROPERTIES: Mapping[str, Callable[[Account], Any]] = {
     "onPremisesImmutableId": lambda account: (
         base64.b64encode(account.id.encode()[:16]).decode() if account.synced else None
     ),
-    "onPremisesLastSyncDateTime": lambda account: "2026-11-20T04:00:00Z" if account.synced else None,
+    "onPremisesLastSyncDateTime": lambda account: account.last_synced if account.synced else None,
     "otherMails": lambda account: [account.mail] if account.user_type == "Guest" and account.mail else [],
     "preferredDataLocation": _data_location,
     "proxyAddresses": lambda account: list(account.proxy_addresses),

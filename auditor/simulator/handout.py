@@ -18,8 +18,10 @@ from auditor.simulator.registrations import (
 )
 from auditor.simulator.services import ORIGINS, Services
 from auditor.simulator.tenant import Account, Tenant
-from auditor.simulator.truth import write_truth
+from auditor.simulator.truth import write_table, write_truth
 
+BESIDE = ("changes.csv", "mapping.csv", "migration.csv")
+"""Every table that may stand beside the truth."""
 TENANT_FILE = "tenant.json"
 REQUESTS_FILE = "requests.jsonl"
 UNTHROTTLED = """\
@@ -45,6 +47,7 @@ def write_handout(services: Services, origins: Mapping[str, str], ca: bytes, out
     files["ca_bundle"].write_bytes(ca)
     _write_users(tenant, files["users_file"])
     write_truth(tenant, files["truth_file"])
+    _write_beside(tenant, out)
     files["config_file"].write_text(_config(services, origins), encoding="utf-8")
     info = {
         "tenant_id": tenant.tenant_id,
@@ -59,7 +62,10 @@ def write_handout(services: Services, origins: Mapping[str, str], ca: bytes, out
         "users_file": str(files["users_file"]),
         "truth_file": str(files["truth_file"]),
         "config_file": str(files["config_file"]),
+        **{f"{Path(table.name).stem}_file": str(out / table.name) for table in tenant.beside},
     }
+    if tenant.domain_rules:
+        info["domain_rules"] = ",".join(f"{old}={new}" for old, new in tenant.domain_rules)
     _write_private(out / TENANT_FILE, json.dumps(info, indent=2).encode() + b"\n")
     return info
 
@@ -70,6 +76,14 @@ def _write_private(path: Path, content: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
+
+
+def _write_beside(tenant: Tenant, out: Path) -> None:
+    """The tables of this tenant; those of another that was served from this folder before are no longer true."""
+    for name in BESIDE:
+        (out / name).unlink(missing_ok=True)
+    for table in tenant.beside:
+        write_table(out / table.name, table.columns, table.rows)
 
 
 def _write_users(tenant: Tenant, path: Path) -> None:

@@ -136,12 +136,15 @@ class StoredPicture:
     form: Form = "renditions"
     kept_by: Store | None = None
     """The store whose files are handed out instead of one's own, where two services share one store."""
+    reduced: int = 0
+    """Side in pixels that it was reduced to before it was stored; 0 for not at all."""
 
     @property
     def key(self) -> str:
         """Identity of what is held: equal keys, equal picture."""
         form = () if self.form == "renditions" else (self.form,)
-        return ":".join((self.upload.name, *self.edits, *form))
+        reduced = (f"{self.reduced}px",) if self.reduced else ()
+        return ":".join((self.upload.name, *self.edits, *form, *reduced))
 
     @property
     def kind(self) -> Kind:
@@ -157,7 +160,8 @@ class StoredPicture:
     def native(self) -> int:
         """Side of the largest square that can be made without enlarging."""
         side = min(self.upload.size)
-        return round(side * _CROP) if "crop" in self.edits else side
+        side = round(side * _CROP) if "crop" in self.edits else side
+        return min(side, self.reduced) if self.reduced else side
 
     def sides(self, store: Store) -> tuple[int, ...]:
         """Sides of the square sizes this store keeps, ascending; empty for an odd single size."""
@@ -188,6 +192,33 @@ class StoredPicture:
             return _rendition(self, store, side)
         return None
 
+    def extent(self, store: Store) -> tuple[int, int]:
+        """Width and height in pixels, upright, of the largest file that this store serves; nothing is drawn."""
+        sides = self.sides(store)
+        if sides and (self.kept_by or self.form == "renditions"):
+            return sides[-1], sides[-1]
+        if self.upload.oversized and self.form in {"original", "only"}:
+            return _OVERSIZED
+        width, height = self.upload.size
+        match self.form:
+            case "animated":
+                return _ANIMATED, _ANIMATED
+            case "transparent":
+                return (min(width, height, _TRANSPARENT),) * 2
+            case "thumbnail":
+                share = min(1.0, _THUMBNAIL / max(width, height))
+                return round(width * share), round(height * share)
+            case _:
+                return width, height
+
+    def plain(self) -> StoredPicture:
+        """The whole upload, in no odd form."""
+        return StoredPicture(self.upload)
+
+    def shrunk(self, side: int) -> StoredPicture:
+        """The same picture, reduced before it was stored."""
+        return replace(self, form="renditions", reduced=side)
+
     def edited(self, *edits: Edit) -> StoredPicture:
         """The same upload after these edits."""
         return replace(self, edits=(*self.edits, *edits))
@@ -204,6 +235,10 @@ class StoredPicture:
 # Pixels ---------------------------------------------------------------------------------------------
 
 _CROP = 0.72
+_THUMBNAIL = 96
+_ANIMATED = 240
+_TRANSPARENT = 240
+_OVERSIZED = (4000, 3000)
 
 
 def _cut(side: int, shape: tuple[int, int]) -> tuple[int, int]:
@@ -393,13 +428,13 @@ def _file(image: Image.Image, file_format: Literal["JPEG", "PNG"], **how: int) -
 def _thumbnail(image: Image.Image) -> Rendition:
     """At most 96 pixels and ten kilobytes, and in the shape of the upload: the directory squares nothing."""
     small = image.copy()
-    small.thumbnail((96, 96), Image.Resampling.BICUBIC)
+    small.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BICUBIC)
     file = _file(small, "JPEG", quality=80)
     return file if len(file.data) <= THUMBNAIL_LIMIT else _file(small, "JPEG", quality=50)
 
 
 def _animated(image: Image.Image) -> Rendition:
-    first = centre_square(image).resize((240, 240), Image.Resampling.BICUBIC)
+    first = centre_square(image).resize((_ANIMATED, _ANIMATED), Image.Resampling.BICUBIC)
     frames = [ImageOps.mirror(first), ImageOps.invert(first)]
     buffer = io.BytesIO()
     first.save(buffer, "GIF", save_all=True, append_images=frames, duration=400, loop=0)
@@ -407,7 +442,7 @@ def _animated(image: Image.Image) -> Rendition:
 
 
 def _transparent(square: Image.Image) -> Rendition:
-    side = min(square.width, 240)
+    side = min(square.width, _TRANSPARENT)
     small = square.resize((side, side), Image.Resampling.BICUBIC).convert("RGBA")
     # Hardly to be seen: the photo stays the photo, whatever it is laid on.
     corner = Image.new("L", small.size, 255)
@@ -427,7 +462,7 @@ def _lying(image: Image.Image) -> Rendition:
 
 def _oversized(image: Image.Image) -> Rendition:
     """4000 by 3000 pixels just below four megabytes, as cameras deliver them: much of it is metadata."""
-    large = image.resize((4000, 3000), Image.Resampling.BILINEAR)
+    large = image.resize(_OVERSIZED, Image.Resampling.BILINEAR)
     file = _file(large, "JPEG", quality=80)
     head, body = file.data[:2], file.data[2:]
     room = LARGEST_UPLOAD - 4096 - len(file.data)

@@ -34,6 +34,7 @@ from auditor.simulator.tenant import (
     GraphRefusal,
     Group,
     Mailbox,
+    Picture,
     Profile,
     Tenant,
 )
@@ -72,7 +73,7 @@ _SATELLITE = 0.08
 _ACTIVATED = "2021/10/08 11:45:32 +0000"
 _BEFORE_NATIVE_MODE = "2017/05/16 08:20:11 +0000"
 _PARTNERS = ("fabrikam.com", "adventure-works.com", "tailspintoys.com", "wingtip.example")
-_NO_PHOTO_WAYS: tuple[NoPhoto, ...] = get_args(NoPhoto)
+NO_PHOTO_WAYS: tuple[NoPhoto, ...] = get_args(NoPhoto)
 _PICTURE_ID = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz0123456789"
 
 # Seconds since 0001-01-01, as SharePoint counts them.
@@ -95,14 +96,33 @@ def make_tenant(
     users in step (`plain` for what any client can read); `photo_store` settles which store Graph reads;
     `ews` off changes only what is true of Exchange. Raises ValueError for what makes no sense.
     """
+    founded = found(users, seed, photos=photos, scenarios=scenarios, photo_store=photo_store)
+    return replace(founded.tenant, accounts=with_truth(founded.tenant.accounts, ews=ews))
+
+
+@dataclass(frozen=True)
+class Founded:
+    """A tenant in its first month, whose truth is not worked out yet, and what it takes to go on with it."""
+
+    tenant: Tenant
+    seats: Sequence[Seat]
+    """By place in the directory."""
+    held: Sequence[Holdings]
+    """What the stores hold of each user, by place."""
+    maker: Maker
+    choice: Choice
+
+
+def found(users: int, seed: int, *, photos: Path | None, scenarios: Sequence[str] | None, photo_store: str) -> Founded:
+    """The tenant of `make_tenant`, without truth."""
     if photo_store not in get_args(PhotoStore):
         raise ValueError(f"Unknown photo store {photo_store}; there are {', '.join(get_args(PhotoStore))}.")
     choice = choose(scenarios)
     rng = random.Random(f"tenant:{seed}")
-    tenant_id = _guid(rng)
-    departments = {name: Group(_guid(rng), name) for name in names.DEPARTMENTS}
-    pilot = Group(_guid(rng), "Pilot")
-    maker = _Maker(
+    tenant_id = guid(rng)
+    departments = {name: Group(guid(rng), name) for name in names.DEPARTMENTS}
+    pilot = Group(guid(rng), "Pilot")
+    maker = Maker(
         seed,
         choice,
         cast("PhotoStore", photo_store),
@@ -111,19 +131,21 @@ def make_tenant(
         pilot.id,
     )
     dealt = seats(users, seed, choice)
-    accounts = [maker.account(place, seat) for place, seat in enumerate(dealt)]
-    return Tenant(
+    made = [maker.account(place, seat) for place, seat in enumerate(dealt)]
+    tenant = Tenant(
         tenant_id=tenant_id,
         domain=DOMAIN,
         seed=seed,
         photo_store=cast("PhotoStore", photo_store),
-        accounts=with_truth(accounts, ews=ews),
+        accounts=tuple(account for account, _ in made),
         groups=(*departments.values(), pilot),
         scenarios=tuple(name for name in SCENARIOS if any(seat.scenario == name for seat in dealt)),
     )
+    return Founded(tenant, dealt, [held for _, held in made], maker, choice)
 
 
-def _guid(rng: random.Random) -> str:
+def guid(rng: random.Random) -> str:
+    """An object id."""
     return str(uuid.UUID(int=rng.getrandbits(128), version=4))
 
 
@@ -172,7 +194,7 @@ class _Person:
     proxies: tuple[str, ...]
 
 
-class _Maker:
+class Maker:
     """Makes one account after another; remembers only which addresses are taken."""
 
     def __init__(
@@ -192,11 +214,16 @@ class _Maker:
         self._pilot = pilot
         self._taken: dict[str, int] = {}
 
-    def account(self, place: int, seat: Seat) -> Account:
-        """The account at this place of the directory."""
+    @property
+    def portraits(self) -> Portraits:
+        """Who deals the pictures."""
+        return self._portraits
+
+    def account(self, place: int, seat: Seat) -> tuple[Account, Holdings]:
+        """The account at this place of the directory, and what the stores hold for it."""
         rng = random.Random(f"account:{self._seed}:{place}")
         who = seat.who
-        account_id = _guid(rng)
+        account_id = guid(rng)
         person = self._person(rng, place, seat)
         skus, plans, removed = _licences(rng, who)
         hand = _Hand(self._portraits, place, seat, self._plain, rng.random(), person.letters)
@@ -209,7 +236,7 @@ class _Maker:
         geo: Literal["home", "satellite"] = "home"
         if rng.random() < _SATELLITE and not self._plain:
             geo = "satellite"
-        behind_graph = _behind_graph(held, self._photo_store)
+        behind = behind_graph(held, self._photo_store)
         account = Account(
             id=account_id,
             upn=person.upn,
@@ -229,15 +256,15 @@ class _Maker:
             geo=geo,
             in_scope=who not in OUT_OF_SCOPE,
             scenario=seat.scenario,
-            graph=self._graph(rng, account_id, held, behind_graph),
-            mailbox=_mailbox(held, who, self._photo_store, behind_graph),
-            profile=_profile(rng, account_id, person.upn, held, who, behind_graph),
+            graph=self._graph(rng, account_id, held, behind),
+            mailbox=mailbox_of(held, who, self._photo_store, behind),
+            profile=_profile(rng, account_id, person.upn, held, who, behind),
             engage=(),
             truth={},
             groups=tuple(groups),
             removed_plans=removed,
         )
-        return replace(account, engage=self._engage(rng, place, account, held))
+        return replace(account, engage=self._engage(rng, place, account, held)), held
 
     # Names and addresses ----------------------------------------------------------------------------
 
@@ -318,8 +345,8 @@ class _Maker:
             told = refusal.message.replace("{id}", account_id)
             return GraphPhoto(refusal=GraphRefusal(refusal.http, refusal.code, told))
         if picture:
-            return GraphPhoto(picture=picture, etag=_etag(picture, account_id))
-        way = "image_not_found" if self._plain else rng.choice(_NO_PHOTO_WAYS)
+            return GraphPhoto(picture=picture, etag=photo_etag(picture, account_id))
+        way = "image_not_found" if self._plain else rng.choice(NO_PHOTO_WAYS)
         return GraphPhoto(no_photo=way)
 
     def _engage(self, rng: random.Random, place: int, account: Account, held: Holdings) -> tuple[EngageUser, ...]:
@@ -340,7 +367,7 @@ class _Maker:
             email=email.lower(),
             full_name=account.display_name,
             picture=held.engage,
-            picture_id=_picture_id(rng) if held.engage else "",
+            picture_id=mugshot_id(rng) if held.engage else "",
             activated_at=_BEFORE_NATIVE_MODE if held.engage_own else _ACTIVATED,
             own_photo=held.engage_own,
         )
@@ -350,7 +377,7 @@ class _Maker:
             first,
             id=number + 2,
             picture=held.engage_other,
-            picture_id=_picture_id(rng) if held.engage_other else "",
+            picture_id=mugshot_id(rng) if held.engage_other else "",
             full_name=f"{account.display_name} (2)",
         )
         return first, second
@@ -377,19 +404,20 @@ def _licences(rng: random.Random, who: Who) -> tuple[tuple[str, ...], tuple[Plan
             return (), (), ()
 
 
-def _behind_graph(held: Holdings, photo_store: PhotoStore) -> StoredPicture | None:
+def behind_graph(held: Holdings, photo_store: PhotoStore) -> StoredPicture | None:
     """What the store that Graph reads holds."""
     if photo_store == "mailbox-first" and held.mailbox and held.mailbox_photo:
         return held.mailbox_photo
     return held.entra
 
 
-def _mailbox(held: Holdings, who: Who, photo_store: PhotoStore, behind_graph: StoredPicture | None) -> Mailbox | None:
+def mailbox_of(held: Holdings, who: Who, photo_store: PhotoStore, behind: StoredPicture | None) -> Mailbox | None:
+    """The mailbox, where there is one; `behind` is what Graph reads."""
     if not held.mailbox:
         return None
     picture = held.mailbox_photo or held.thumbnail
     if photo_store == "unified":
-        picture = behind_graph.shared_with("graph") if behind_graph else None
+        picture = behind.shared_with("graph") if behind else None
     purposes: dict[Who, Literal["shared", "room", "equipment"]] = {
         Who.SHARED: "shared",
         Who.ROOM: "room",
@@ -397,11 +425,19 @@ def _mailbox(held: Holdings, who: Who, photo_store: PhotoStore, behind_graph: St
     }
     return Mailbox(
         picture=picture,
-        etag=_etag(picture, "mailbox") if picture else "",
+        etag=photo_etag(picture, "mailbox") if picture else "",
         ews_refused=held.ews == "refused",
         invalid_licence=held.ews == "invalid_licence",
         purpose=purposes.get(who, "user"),
     )
+
+
+def shown_of(held: Holdings, who: Who, behind: StoredPicture | None) -> StoredPicture | None:
+    """What userphoto.aspx shows of a user; `behind` is what Graph reads."""
+    if who in WITHOUT_EXCHANGE and behind and not held.local:
+        # Since MC653734: users without an Exchange licence are shown the Graph photo, whatever is stored.
+        return behind
+    return None if held.hidden else held.stored
 
 
 def _profile(
@@ -410,23 +446,19 @@ def _profile(
     upn: str,
     held: Holdings,
     who: Who,
-    behind_graph: StoredPicture | None,
+    behind: StoredPicture | None,
 ) -> Profile | None:
-    earlier_account = _guid(rng)
+    earlier_account = guid(rng)
     lately, long_ago = rng.randint(*_LATELY), rng.randint(*_LONG_AGO)
     if not held.profile:
         return None
-    shown = None if held.hidden else held.stored
-    if who in WITHOUT_EXCHANGE and behind_graph and not held.local:
-        # Since MC653734: users without an Exchange licence are shown the Graph photo, whatever is stored.
-        shown = behind_graph
     timestamp = {"never": "", "lately": str(lately), "long_ago": str(long_ago)}[held.updated]
     return Profile(
         object_id=earlier_account if held.reused else account_id,
         stored=held.stored,
         picture_url=held.picture_url,
         old_host=held.old_host,
-        shown=shown,
+        shown=shown_of(held, who, behind),
         timestamp=timestamp,
         placeholder_state=held.placeholder_state,
         exchange_sync_state=held.exchange_sync_state,
@@ -435,10 +467,12 @@ def _profile(
     )
 
 
-def _etag(picture: StoredPicture, owner: str) -> str:
+def photo_etag(picture: Picture, owner: str) -> str:
+    """Eight hexadecimal digits; another for another picture or another writing of it (`owner` tells them apart)."""
     return hashlib.sha256(f"{picture.key}|{owner}".encode()).hexdigest()[:8].upper()
 
 
-def _picture_id(rng: random.Random) -> str:
+def mugshot_id(rng: random.Random) -> str:
+    """The path id of a mugshot."""
     bare = "".join(rng.choices(_PICTURE_ID, k=32))
-    return f"{bare}_{_guid(rng)}" if rng.random() < 0.3 else bare
+    return f"{bare}_{guid(rng)}" if rng.random() < 0.3 else bare

@@ -179,6 +179,10 @@ class Account:
     """Ids of the groups this account is a direct member of."""
     removed_plans: tuple[tuple[str, str], ...] = ()
     """assignedPlans with capabilityStatus "Deleted": once had, no longer live."""
+    created: str = "2021-03-01T08:00:00Z"
+    """createdDateTime."""
+    last_synced: str = "2026-11-20T04:00:00Z"
+    """onPremisesLastSyncDateTime, told of those who are synchronised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +191,16 @@ class Group:
 
     id: str
     display_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that is written beside the tenant's truth."""
+
+    name: str
+    """Of the file."""
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +214,12 @@ class Tenant:
     accounts: tuple[Account, ...]
     groups: tuple[Group, ...] = ()
     scenarios: tuple[str, ...] = field(default=())
+    month: int = 0
+    """How many months after its first audit."""
+    beside: tuple[Table, ...] = ()
+    """What is true of it held against an earlier month, or against the tenant it was moved from."""
+    domain_rules: tuple[tuple[str, str], ...] = ()
+    """Of a tenant that was moved: which domain became which."""
 
     def by_id(self) -> dict[str, Account]:
         """Accounts by object id."""

@@ -244,7 +244,7 @@ def _nobody_has_one(account: Account, ews: bool) -> bool:
     return not any(one.status in {Status.PHOTO, Status.UNREADABLE, Status.UNKNOWN} for one in held)
 
 
-_DRIFT = {
+DRIFT = {
     Verdict.VARIANT,
     Verdict.MISMATCH,
     Verdict.MISSING,
@@ -268,6 +268,52 @@ def with_truth(accounts: Sequence[Account], *, ews: bool) -> tuple[Account, ...]
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One workload's copy in one month, as it takes part in comparisons over time."""
+
+    status: Status
+    verdict: Verdict
+    picture: StoredPicture | None
+    """The photo; None where the copy is none."""
+
+    @property
+    def photograph(self) -> Photograph | None:
+        """Which photograph it shows: equal for one upload under the same edits, whatever its size or encoding."""
+        return photograph(self.picture) if self.picture else None
+
+
+Photograph = tuple[str, frozenset[str]]
+"""The upload's name, and the edits that make another version of it."""
+
+
+def photograph(picture: StoredPicture) -> Photograph:
+    """Which photograph a picture shows."""
+    return picture.upload.name, frozenset(picture.variant)
+
+
+def sightings(account: Account, *, ews: bool) -> dict[Workload, Sighting]:
+    """What every workload shows of the account; `entra` is the reference."""
+    reference = _entra(account)
+    seen = {Workload.ENTRA: reference, **_copies(account, ews)}
+    return {
+        workload: Sighting(
+            one.status,
+            _REFERENCE_ROW[one.status] if workload is Workload.ENTRA else _verdict(reference, one),
+            one.picture if one.status is Status.PHOTO else None,
+        )
+        for workload, one in seen.items()
+    }
+
+
+def _copies(account: Account, ews: bool) -> dict[Workload, _Seen]:
+    return {
+        Workload.EXCHANGE: _exchange(account) if ews else _Seen(Status.UNKNOWN),
+        Workload.SHAREPOINT: _sharepoint(account),
+        Workload.YAMMER: _yammer(account),
+    }
+
+
 def _truths(account: Account, reference: _Seen, owners: Mapping[str, int], ews: bool) -> dict[str, Truth]:
     row = _REFERENCE_ROW[reference.status]
     truths = {
@@ -280,23 +326,18 @@ def _truths(account: Account, reference: _Seen, owners: Mapping[str, int], ews: 
             beside="" if row is Verdict.BROKEN else _without_drift(account, Workload.ENTRA, reference, ews),
         )
     }
-    copies = {
-        Workload.EXCHANGE: _exchange(account) if ews else _Seen(Status.UNKNOWN),
-        Workload.SHAREPOINT: _sharepoint(account),
-        Workload.YAMMER: _yammer(account),
-    }
-    for workload, copy in copies.items():
+    for workload, copy in _copies(account, ews).items():
         verdict = _verdict(reference, copy)
         # A mismatch or an unexpected copy never equals the user's own reference: an owner is another user.
         owned = copy.picture is not None and not copy.picture.variant and copy.picture.upload.name in owners
-        cause = _cause(account, workload, verdict, reference, copy, owned) if verdict in _DRIFT else ""
+        cause = _cause(account, workload, verdict, reference, copy, owned) if verdict in DRIFT else ""
         truths[workload.value] = _truth(
             copy.status.value,
             verdict.value,
             cause,
             copy.by_looks,
             needs_variant=verdict is Verdict.VARIANT,
-            beside="" if verdict in _DRIFT else _without_drift(account, workload, copy, ews),
+            beside="" if verdict in DRIFT else _without_drift(account, workload, copy, ews),
         )
     return truths
 
@@ -326,11 +367,12 @@ def served(account: Account, workload: Workload) -> bytes | None:
 def write_truth(tenant: Tenant, path: Path) -> None:
     """Writes truth.csv to `path` and truth-notes.csv beside it."""
     digests = len(tenant.accounts) <= DIGESTS_UP_TO
-    _write(path, COLUMNS, _rows(tenant.accounts, digests))
-    _write(path.with_name(NOTES_FILE), NOTES_COLUMNS, _notes(tenant.accounts))
+    write_table(path, COLUMNS, _rows(tenant.accounts, digests))
+    write_table(path.with_name(NOTES_FILE), NOTES_COLUMNS, _notes(tenant.accounts))
 
 
-def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Writes a table as CSV."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
