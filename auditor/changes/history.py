@@ -57,13 +57,12 @@ class Timeline:
         )
 
     def _returned(self, key: Key, held: Sequence[int]) -> int | None:
-        """The last run in which this copy matched a newer photo, after it had matched the one it shows now."""
+        """The last run in which this copy matched, where that was a newer photo and it had matched this one before."""
         last = len(self.sides) - 1
         matched = [at for at in range(last) if (one := self.seen[at].get(key)) and one.verdict == Verdict.MATCH]
-        first = next((at for at in matched if at in held), None)
-        if first is None:
+        if not matched or matched[-1] in held or not any(at in held for at in matched):
             return None
-        return next((at for at in reversed(matched) if at > first and at not in held), None)
+        return matched[-1]
 
     def _rewritten(self, key: Key) -> tuple[int, ...]:
         """The runs of X, Y and X again where this copy's photos end so, and the last run is the first of the second X.
