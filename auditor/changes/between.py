@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -125,6 +126,10 @@ def _notes(a: Side, b: Side) -> list[str]:
         for side, which in ((a, "earlier"), (b, "later"))
         if side.run.manifest.get("complete") is not True
     ]
+    if a.moment > b.moment:
+        notes.append(
+            "The run named first is the later one: what is called new was mended, and what is called gone came."
+        )
     scopes = [{name: side.run.manifest.get("question", {}).get(name) for name in _SCOPE} for side in (a, b)]
     if scopes[0] != scopes[1]:
         notes.append(
@@ -179,6 +184,9 @@ def _changed(a: Side, b: Side, pictures: Pictures) -> pd.DataFrame:
         found.append(
             (user_id, workload, str(change), verdict_a, verdict_b, status_a, status_b, sha_a, sha_b, distance, reason)
         )
+    gone = {row[0] for row in found if row[2] == Change.GONE or row[3] is None or row[4] is None}
+    erased = erased_in(b, gone) | erased_in(a, gone)
+    found = [row for row in found if row[0] not in erased]
     frame = pd.DataFrame(found, columns=list(_FOUND)).sort_values(
         ["user_id", "workload"], kind="stable", ignore_index=True
     )
@@ -189,6 +197,17 @@ def _changed(a: Side, b: Side, pictures: Pictures) -> pd.DataFrame:
         for user_id, workload, change in zip(frame["user_id"], frame["workload"], frame["change"], strict=True)
     ]
     return frame
+
+
+def erased_in(side: Side, ids: Iterable[str]) -> set[str]:
+    """Those who were erased from a run: they neither left nor joined, and are named no more."""
+    records = side.run.manifest.get("erasures", ())
+    return {
+        user_id
+        for user_id in ids
+        for one in records
+        if hashlib.sha256(f"{one.get('salt', '')}{user_id.lower()}".encode()).hexdigest() == one.get("whom")
+    }
 
 
 _COMPARED = ("status", "verdict", "reason", "sha256")

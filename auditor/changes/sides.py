@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ class Side:
         dropped = self.run.manifest.get("fingerprints_dropped")
         return "" if dropped else str(self.run.manifest.get("recipe", ""))
 
-    @property
+    @cached_property
     def workloads(self) -> frozenset[str]:
         """The workloads that it has rows of."""
         return frozenset(self.rows["workload"].unique())

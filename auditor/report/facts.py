@@ -10,6 +10,7 @@ from typing import Any
 
 from auditor.model import Workload
 from auditor.report import wording
+from auditor.report.since import Since, read_since
 from auditor.report.text import count, listed
 
 
@@ -116,6 +117,8 @@ class Facts:
     settings: tuple[Setting, ...]
     photos: str
     tenant_facts: tuple[TenantFact, ...]
+    since: Since | None = None
+    """What changed since the baseline; None where the run had none."""
 
     @property
     def duration(self) -> str:
@@ -181,6 +184,7 @@ def read(manifest: Mapping[str, Any]) -> Facts:
             TenantFact(_text(item.get("cause")), _text(item.get("sentence")), _text(item.get("fix")))
             for item in map(_mapping, _sequence(manifest.get("tenant_facts")))
         ),
+        since=read_since(manifest),
     )
 
 
@@ -229,6 +233,7 @@ def redacted(facts: Facts) -> Facts:
             for item in facts.tenant_facts
             if item.cause in wording.CAUSES or item.cause in wording.TROUBLES
         ),
+        since=replace(facts.since, note="") if facts.since else None,
     )
 
 
