@@ -142,6 +142,7 @@ def _manifest(settings: Settings) -> dict[str, Any]:
             {"workload": str(workload)} | asdict(permission) for workload, permission in permissions(settings.workloads)
         ],
         "photos": settings.photos,
+        "find_owner": settings.find_owner,
         "settings_file": str(settings.file or ""),
         "settings": [asdict(setting) for setting in settings.found],
         "question": _question(settings),

@@ -17,7 +17,7 @@ from auditor.collection import Progress
 from auditor.comparison import judge
 from auditor.diagnosis.causes import written
 from auditor.diagnosis.fixes import FIXES
-from auditor.diagnosis.owners import Owners, index
+from auditor.diagnosis.owners import Owners, index, shared
 from auditor.diagnosis.rules import Case, diagnose, explain_without_drift
 from auditor.diagnosis.tenant import tenant_facts
 from auditor.model import (
@@ -79,6 +79,7 @@ def judge_run(run: RunFolder, require: Sequence[Workload], progress: Progress) -
         observations = settled(pa.concat_tables(parts), tiles)
         verdicts = judge(users, observations.to_pandas(), run.manifest["reference"])
         _diagnose(verdicts, observations, users, owners)
+        _note_shared(verdicts, owners.shared)
         run.write_part(
             verdicts_part(shard),
             pa.Table.from_pandas(verdicts, schema=frames.schema(VERDICT_COLUMNS), preserve_index=False),
@@ -106,6 +107,7 @@ def judge_run(run: RunFolder, require: Sequence[Workload], progress: Progress) -
         "tallies": _nested(tally),
         "unknown_reasons": _nested(reasons),
         "tenant_facts": facts,
+        "shared_pictures": {"pictures": owners.pictures, "accounts": len(owners.shared)},
         "workloads": _workloads(run, workloads),
         "require": [str(workload) for workload in require],
     }
@@ -123,20 +125,28 @@ class _Known:
 
     owners: Owners
     upns: Mapping[str, str]
+    shared: Mapping[str, str]
+    """By user id: who else has this picture as reference photo, as a sentence."""
+    pictures: int = 0
+    """How many pictures several accounts have."""
 
 
 def _owners(run: RunFolder, reference: Workload, tiles: Mapping[Tile, int]) -> _Known:
+    if run.manifest.get("find_owner", True) is not True:
+        return _Known(index((), (), lambda _: None), {}, {})
     ids: list[str] = []
     hashes: list[str] = []
+    digests: list[str] = []
     shard_of: dict[str, int] = {}
     upns: dict[str, str] = {}
     for shard in range(run.shards):
         upns.update(zip(*run.read_part(users_part(shard), ["user_id", "upn"]).to_pydict().values(), strict=True))
-        light = run.read_part(observations_part(reference, shard), ["user_id", "judged", "status", "phash", "dhash"])
-        for user_id, judged, status, phash, dhash in zip(*light.to_pydict().values(), strict=True):
+        light = run.read_part(observations_part(reference, shard), _OF_A_REFERENCE)
+        for user_id, judged, status, phash, dhash, digest in zip(*light.to_pydict().values(), strict=True):
             if judged and status == Status.PHOTO and (phash, dhash) not in tiles:
                 ids.append(user_id)
                 hashes.append(phash)
+                digests.append(digest)
                 shard_of[user_id] = shard
 
     @lru_cache(maxsize=4)
@@ -145,7 +155,28 @@ def _owners(run: RunFolder, reference: Workload, tiles: Mapping[Tile, int]) -> _
         made = {row["user_id"]: frames.fingerprint_of(row) for row in rows if row["judged"]}
         return {user_id: one for user_id, one in made.items() if one is not None}
 
-    return _Known(index(ids, hashes, lambda user_id: fingerprints(shard_of[user_id]).get(user_id)), upns)
+    owners = index(ids, hashes, lambda user_id: fingerprints(shard_of[user_id]).get(user_id))
+    groups = shared(owners, digests)
+    return _Known(
+        owners, upns, {user_id: _too(group, user_id, upns) for group in groups for user_id in group}, len(groups)
+    )
+
+
+_OF_A_REFERENCE = ("user_id", "judged", "status", "phash", "dhash", "sha256")
+
+
+def _too(group: Sequence[str], user_id: str, upns: Mapping[str, str]) -> str:
+    others = [upns[one] for one in group[:2] if one != user_id]
+    more = f" and {len(group) - 2:,} more" if len(group) > 2 else ""
+    return f"the same picture is the reference photo of {others[0]}{more}"
+
+
+def _note_shared(verdicts: pd.DataFrame, shared: Mapping[str, str]) -> None:
+    """Note on the reference's row who else has the same picture there."""
+    own = verdicts["workload"].eq(verdicts["reference"]) & verdicts["user_id"].isin(shared)
+    for place in verdicts.index[own]:
+        before, told = str(verdicts.at[place, "note"]), shared[str(verdicts.at[place, "user_id"])]
+        verdicts.at[place, "note"] = f"{before}; {told}" if before else told
 
 
 def _diagnose(verdicts: pd.DataFrame, observations: pa.Table, users: pd.DataFrame, known: _Known) -> None:

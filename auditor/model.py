@@ -93,6 +93,48 @@ class Decision(StrEnum):
     """Two photographs."""
 
 
+class Change(StrEnum):
+    """What became of a copy between two runs: the first that applies, in this order."""
+
+    NOT_COMPARABLE = "not_comparable"
+    """A side is unchecked, or both hold a photo and their fingerprints were made by different recipes or dropped."""
+    APPEARED = "appeared"
+    """The user is in the later run alone."""
+    GONE = "gone"
+    """The user is in the earlier run alone."""
+    NEW = "new"
+    """Drift that was not there before."""
+    FIXED = "fixed"
+    """Drift before, and none now."""
+    CHANGED = "changed"
+    """Another photo than before, or one where none was, or none where one was."""
+    STILL = "still"
+    """Drift before and now, and the copy's picture is the one it was."""
+
+
+class Outcome(StrEnum):
+    """What became of a copy in a migration."""
+
+    NOT_MAPPED = "not_mapped"
+    """The user has no partner in the other tenant."""
+    NOT_COMPARABLE = "not_comparable"
+    """A side could not be read, or the fingerprints cannot be held against each other."""
+    LOST = "lost"
+    """A photo before, and none now."""
+    ARRIVED = "arrived"
+    """The same photo, no smaller."""
+    SHRUNK = "shrunk"
+    """The same photo, of fewer pixels."""
+    EDITED = "edited"
+    """The same photograph, altered."""
+    WRONG_PERSON = "wrong_person"
+    """A photo that another user of the old tenant had."""
+    REPLACED = "replaced"
+    """Another photo, and nobody else's of the old tenant."""
+    ADDED = "added"
+    """No photo before, and one now."""
+
+
 class Confidence(StrEnum):
     """How sure a cause is, the surest first."""
 
@@ -376,3 +418,49 @@ VERDICT_COLUMNS = (
 _FIRST = ("user_id", "upn", "workload", "status", "verdict")
 OBSERVATIONS_CSV = (*_FIRST, *(column.name for column in VERDICT_COLUMNS if column.name not in _FIRST))
 """The columns of observations.csv and drift.csv, in order."""
+
+CHANGE_COLUMNS = (
+    Column("user_id", "string", "Entra object id, by which users are paired"),
+    Column("workload", "string", "entra, exchange, sharepoint or yammer"),
+    Column("change", "string", "not_comparable, appeared, gone, new, fixed, changed or still: the first that applies"),
+    Column("upn", "string", "user principal name, in the later run where the user is in it"),
+    Column("verdict_before", "string", "the verdict of the earlier run; empty where the user was not in it"),
+    Column("verdict_after", "string", "the verdict of the later run; empty where the user is not in it"),
+    Column("side", "string", "whose photo is another than before: copy, reference or both; empty where neither's is"),
+    Column(
+        "distance",
+        "float64",
+        "1000 × (1 − correlation of gradients) between the copy's picture before and now; empty where not compared",
+    ),
+    Column("cause", "string", "why the copy drifts, or was rewritten, as a slug"),
+    Column("evidence", "string", "what speaks for it, as a sentence; in it what the copy's picture equals"),
+    Column("fix", "string", "what mends it, as a sentence"),
+    Column("reference_until", "string", "the day of the last earlier run whose reference held the copy's photo"),
+    Column("reason", "string", "why it is not comparable"),
+    Column("status_before", "string", "what the workload answered in the earlier run"),
+    Column("status_after", "string", "what the workload answered in the later run"),
+    Column("sha256_before", "string", "SHA-256 of the bytes as served in the earlier run"),
+    Column("sha256_after", "string", "SHA-256 of the bytes as served in the later run"),
+    Column("causes", "string", "every cause that fits, as in the verdicts"),
+)
+"""The columns of changes.csv and of `diff` in CSV: one row a user and workload that changed or still drifts."""
+
+MIGRATION_COLUMNS = (
+    Column("old_user_id", "string", "object id in the old tenant; empty where nobody of it is paired"),
+    Column("new_user_id", "string", "object id in the new tenant; empty where nobody of it is paired"),
+    Column("workload", "string", "entra, exchange, sharepoint or yammer"),
+    Column("outcome", "string", "what became of the copy: the first that applies"),
+    Column("old_upn", "string", "user principal name in the old tenant"),
+    Column("new_upn", "string", "user principal name in the new tenant"),
+    Column("paired_by", "string", "mapping, rename or upn"),
+    Column("owner", "string", "of wrong_person: the old user principal name of whose photo it is"),
+    Column("evidence", "string", "what was found, as a sentence"),
+    Column("distance", "float64", "1000 × (1 − correlation of gradients) to what it is held against"),
+    Column("old_width", "int64", "pixels; 0 without a picture"),
+    Column("old_height", "int64", "pixels; 0 without a picture"),
+    Column("new_width", "int64", "pixels; 0 without a picture"),
+    Column("new_height", "int64", "pixels; 0 without a picture"),
+    Column("status_before", "string", "what the workload of the old tenant answered"),
+    Column("status_after", "string", "what the workload of the new tenant answered"),
+)
+"""The columns of `diff` across two tenants in CSV."""

@@ -144,6 +144,8 @@ class Settings:
     """Seconds that a run waits in all because services ask it to."""
     paced: bool = True
     """Whether published limits are kept before a service refuses."""
+    find_owner: bool = True
+    """Whether it is looked whose photo a wrong one is, and for one picture on several accounts."""
     found: tuple[Setting, ...] = field(default=())
     """Every setting with its origin, secrets masked."""
 
@@ -222,6 +224,7 @@ _KNOWN = (
     _Known("audit.exclude_groups", "list", "groups whose members are left out, by name or object id"),
     _Known("audit.photos", "str", "which pictures the run keeps", "drift", choices=PHOTOS),
     _Known("audit.shard_users", "int", "users in a shard, the unit of memory and of resumption: 1 to 100000", 1000),
+    _Known("audit.find_owner", "bool", "look whose photo a wrong one is, and who has the same picture", True),
     _Known("audit.fail_on", "list", "verdicts, drift or none: what makes the exit code 1; unset: drift"),
     _Known(
         "audit.require", "list", "workloads of which everything must be learned, else the exit code is 4",
@@ -462,6 +465,7 @@ def _build(found: dict[str, Setting], file: Path | None, users: tuple[str, ...],
         off=off,
         patience=patience,
         paced=value("network.pace") == "published",
+        find_owner=value("audit.find_owner"),
         found=tuple(_shown(setting) for setting in found.values() if setting.value is not None),
     )
 

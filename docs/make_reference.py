@@ -19,16 +19,21 @@ from auditor.cli.ending import DRIFTED, FAILED, INCOMPLETE, INTERRUPTED, NO_DRIF
 from auditor.comparison import OWN_ROW, TABLE
 from auditor.diagnosis import tenant
 from auditor.diagnosis.fixes import FIXES
+from auditor.diagnosis.over_time import OVER_TIME
 from auditor.diagnosis.rules import RULES, UNEXPLAINED, WITHOUT_DRIFT
 from auditor.model import (
+    CHANGE_COLUMNS,
     DRIFT,
     EXEMPT_REASONS,
     FAULT_REASONS,
+    MIGRATION_COLUMNS,
     OBSERVATION_COLUMNS,
     USER_COLUMNS,
     VERDICT_COLUMNS,
+    Change,
     Column,
     Confidence,
+    Outcome,
     Picture,
     Reason,
     Status,
@@ -62,7 +67,7 @@ HEAD = """\
 Made from the code by `python docs/make_reference.py`; edit the code, not this page.
 
 [Commands](#commands) · [Exit codes](#exit-codes) · [Settings](#settings) · [Statuses](#statuses) ·
-[Verdicts](#verdicts) · [Reasons](#reasons) · [Causes](#causes) · [Tables](#tables)
+[Verdicts](#verdicts) · [Reasons](#reasons) · [Changes](#changes) · [Causes](#causes) · [Tables](#tables)
 """
 
 EXIT_CODES = (
@@ -87,6 +92,8 @@ EXIT_WORDS = f"""\
 of a finished run goes by the `--fail-on` of the command line that began it, else by any drift. `explain` goes by one
 user's copies and the setting `audit.fail_on`. `report` and `demo` end with {NO_DRIFT} whatever they show. `verify` ends
 with 1 where a run is not intact, `erase` where traces are left.
+`diff` ends with {DRIFTED} where something is found that its `--fail-on` names, and with {INCOMPLETE} where a run is
+incomplete or the two cannot be compared.
 `simulate` knows {NO_DRIFT}, {USAGE} and {FAILED} (it cannot serve). `doctor` ends with {NO_DRIFT} where an audit can
 read all that is configured, 1 where a part of it cannot be read, {USAGE} where the settings cannot be used, and
 {FAILED} where an audit could not begin.
@@ -110,6 +117,21 @@ REASONS_WORDS = """\
 Why a status is `unknown`. A reason is one of these, or the code with which the service itself answered (for example
 `ErrorNonExistentMailbox`, `HTTP 403`). A copy that was read and has no reference to be held against carries the
 reference's reason, or `reference_not_readable`.
+"""
+
+CHANGES_WORDS = """\
+What became of a copy between two runs of one tenant (`diff A B`): a row a user and workload, with the first that
+applies in this order. Users are paired by object id. Copies that neither changed nor drift have no row. A copy is
+`changed` when it shows another photo than before; another size or encoding, or the centre square of a photo that is
+not square, is no other photo. One placeholder for another is no change.
+"""
+
+MIGRATION_WORDS = """\
+What became of a copy between two tenants (`diff A B` with `--mapping` or `--rename`): a row a pair of users and
+workload, unless neither side shows a photo. Whom the mapping does not name is paired by the rule on domains, else by an
+equal user principal name; a name that the mapping gives to somebody belongs to nobody else. A copy is held against the
+same workload's of the old tenant, then against the user's other photos there. A picture that several users of the old
+tenant had as their reference photo is nobody's: it is never `wrong_person`.
 """
 
 CAUSES_WORDS = """\
@@ -243,11 +265,17 @@ def _vocabulary() -> Iterator[str]:
     yield REASONS_WORDS
     said = meanings(Reason)
     yield _table(("reason", "meaning", "exit code"), [(f"`{one}`", said[one], _weight(one)) for one in Reason])
+    yield "## Changes\n"
+    yield CHANGES_WORDS
+    yield _table(("change", "meaning"), [(f"`{name}`", text) for name, text in meanings(Change).items()])
+    yield MIGRATION_WORDS
+    yield _table(("outcome", "meaning"), [(f"`{name}`", text) for name, text in meanings(Outcome).items()])
     yield "## Causes\n"
     yield CAUSES_WORDS
     yield _table(("confidence", "meaning"), [(f"`{name}`", text) for name, text in meanings(Confidence).items()])
     for title, rules in (
         ("Of drift", [(rule.cause, rule.settle) for rule in (*RULES, UNEXPLAINED)]),
+        ("Of drift, seen over several runs (`diff`)", [(rule.cause, rule.settle) for rule in OVER_TIME]),
         ("Of copies without drift", [(rule.cause, rule.settle) for rule in WITHOUT_DRIFT]),
         ("Of the whole tenant", [*((rule.cause, rule.settle) for rule in tenant.RULES), tenant.UPLOADS]),
     ):
@@ -302,6 +330,12 @@ def _tables() -> Iterator[str]:
     yield _listed(USERS_CSV)
     yield ACTION_PLAN_WORDS
     yield _listed(ACTION_PLAN)
+    yield "### `diff`, in CSV\n"
+    yield "By user id and workload. Of an audit with `--baseline` the report has the same as `changes.csv`.\n"
+    yield _columns(CHANGE_COLUMNS)
+    yield "### `diff` across two tenants, in CSV\n"
+    yield "By old user id and workload.\n"
+    yield _columns(MIGRATION_COLUMNS)
     yield FILES_WORDS
     for title, kind in (("Values of `workload`", Workload), ("Values of `picture`", Picture), ("Values of `way`", Way)):
         yield f"### {title}\n"

@@ -88,6 +88,10 @@ def settings_options(command: F) -> F:
                 help="Leave out a group's members; may be repeated.",
             ),
             click.option("--photos", type=click.Choice(PHOTOS), help="Which pictures the run keeps [default: drift]."),
+            click.option(
+                "--no-find-owner", is_flag=True,
+                help="Do not look whose photo a wrong one is, nor for one picture on several accounts.",
+            ),
             click.option("--shard-users", type=click.IntRange(1, 100_000), help="Users in a shard [default: 1000]."),
             click.option(
                 "--fail-on", callback=names(), metavar="VERDICT,…",
@@ -120,6 +124,7 @@ def flags(
     include: tuple[str, ...] | None,
     exclude_groups: tuple[str, ...],
     photos: str | None,
+    no_find_owner: bool,
     shard_users: int | None,
     fail_on: tuple[str, ...] | None,
     require: tuple[str, ...] | None,
@@ -132,6 +137,7 @@ def flags(
         "audit.include": include,
         "audit.exclude_groups": exclude_groups,
         "audit.photos": photos,
+        "audit.find_owner": False if no_find_owner else None,
         "audit.shard_users": shard_users,
         "audit.fail_on": fail_on,
         "audit.require": require,

@@ -8,13 +8,17 @@ from pathlib import Path
 
 import click
 
+from auditor.changes.between import Changes, between
+from auditor.changes.sides import read_side
 from auditor.cli.options import print_json
 from auditor.collection import Progress
 from auditor.report import print_summary, tally, write_report
 from auditor.report.document import head
-from auditor.report.text import visible
+from auditor.report.since import SINCE, counted, read_since
+from auditor.report.text import count, visible
 from auditor.runs.exports import record, recorded
 from auditor.runs.folder import RunFolder
+from auditor.runs.manifest import RunError
 
 RUNS = Path("reports")
 """Where runs go unless they are sent elsewhere."""
@@ -26,17 +30,38 @@ def draw(
     """Draw the report into `out` (else RUN/report); the path of its page."""
     target = out if out is not None else run.path / ("report-redacted" if redact else "report")
     progress.start("report", None)
+    changes = _since_baseline(run, progress)
     view = run.view()
     if run.lock is not None:
         # Noted before and after: a report that breaks off must be found too when somebody is erased.
         record(run, target, redact=redact, templates=templates)
-    paths = write_report(view, target, templates=templates, redact=redact)
+    paths = write_report(view, target, templates=templates, redact=redact, changes=changes)
     if run.lock is not None:
         record(run, target, paths.written, redact=redact, templates=templates)
     progress.done("report")
     for file in paths.left:
         progress.tell(f"{file} of an earlier report still lies there, with names.")
     return paths.html
+
+
+def _since_baseline(run: RunFolder, progress: Progress) -> Changes | None:
+    """What changed since the run's baseline, noted in numbers in the manifest; None where there is none to be read."""
+    entry = run.manifest.get("baseline")
+    if not isinstance(entry, dict):
+        return None
+    found, note = None, ""
+    try:
+        before = read_side(Path(str(entry.get("path", ""))))
+        if before.run_id != entry.get("run_id"):
+            raise RunError(f"{before.run.path} holds another run now.")
+        found = between(before, read_side(run.path), find_owner=run.manifest.get("find_owner", True) is True)
+    except RunError as error:
+        note = f"What changed since the baseline is not told: {error}"
+        progress.tell(note)
+    run.manifest[SINCE] = counted(found, note)
+    if run.lock is not None:
+        run.update(**{SINCE: run.manifest[SINCE]})
+    return found
 
 
 def draw_again(run: RunFolder, progress: Progress) -> list[Path]:
@@ -52,12 +77,18 @@ def draw_again(run: RunFolder, progress: Progress) -> list[Path]:
 def present(run: RunFolder, page: Path, output: str = "text", *, redact: bool = False) -> None:
     """Print the tallies, why the run is incomplete if it is, and where the page is; or the same as JSON."""
     view = run.view()
-    counted = tally(view)
+    counts = tally(view)
     if output == "json":
         where = {"run_folder": str(run.path.resolve()), "page": str(page.resolve())}
-        print_json(where | head(view, counted, redact=redact))
+        print_json(where | head(view, counts, redact=redact))
         return
-    print_summary(counted, sys.stdout)
+    print_summary(counts, sys.stdout)
+    if since := read_since(view.manifest):
+        for told in filter(None, (since.sentence, since.note)):
+            click.echo(visible(told))
+    if (shared := run.manifest.get("shared_pictures", {})).get("pictures"):
+        pictures, accounts = count(shared["pictures"], "picture"), count(shared["accounts"], "account")
+        click.echo(f"{pictures} on several accounts ({accounts} in all): see the note of the reference's rows.")
     for sentence in run.manifest.get("incomplete_because", []):
         click.echo(visible(f"Incomplete: {sentence}"))
     click.echo(f"Report: {page.resolve()}")

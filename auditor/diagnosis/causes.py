@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.diagnosis.fixes import FIXES, Fix, command_for
+from auditor.diagnosis.over_time import OVER_TIME
 from auditor.diagnosis.rules import RULES, UNEXPLAINED, WITHOUT_DRIFT, Case, Rule
 from auditor.model import Confidence, Workload
 
@@ -68,6 +69,6 @@ def explained(row: Mapping[str, Any]) -> tuple[Explained, ...]:
 
 
 def _settle(cause: str, workload: str) -> str:
-    rules = [rule for rule in (*RULES, *WITHOUT_DRIFT, UNEXPLAINED) if rule.cause == cause]
+    rules = [rule for rule in (*RULES, *WITHOUT_DRIFT, *OVER_TIME, UNEXPLAINED) if rule.cause == cause]
     own = [rule for rule in rules if workload in set(Workload) and Workload(workload) in rule.workloads]
     return next((rule.settle for rule in own or rules), "")

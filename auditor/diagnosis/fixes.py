@@ -152,6 +152,32 @@ FIXES: Mapping[str, tuple[Fix, ...]] = {
             "Weeks, with a plan of its own.",
         ),
     ),
+    # Only earlier runs show these ----------------------------------------------------------------------------
+    "older_photo_returned": (
+        _set_again(
+            "Set the present photo again as the Microsoft 365 photo: a mailbox that was moved or restored brought the"
+            " older one along."
+        ),
+    ),
+    "rewritten_by_feed": (
+        Fix(
+            "Find what writes the photo (a feed from the personnel or badge system, a third-party tool) before anything"
+            " is repaired: it overwrites every repair. Give it the right photo, or take this user out of it.",
+            "user", "whoever runs the feed; the audit log names the account that wrote last",
+            "There is nothing to undo: it is a search.",
+            "A feed that is stopped no longer updates the photos of anybody else.",
+            "Until after the feed's next run, as a rule a night.",
+            link="https://learn.microsoft.com/purview/audit-search",
+        ),
+        _set_again("When the feed no longer writes, set the right photo again as the Microsoft 365 photo."),
+    ),
+    "sync_pending": (
+        Fix(
+            "Wait, and audit again: SharePoint has not yet come to fetch the photo that was set since the last run. If"
+            " it still differs after 72 hours, ask the user to open their own profile page.",
+            "nothing", "nobody's", "There is nothing to undo.", "None.", _SYNC, link=_PICTURE_SYNC,
+        ),
+    ),
     "unexplained": (
         _set_again("Set the photo again as the Microsoft 365 photo and audit again after 72 hours."),
     ),

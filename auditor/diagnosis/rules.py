@@ -14,6 +14,22 @@ from auditor.model import EXEMPT_REASONS, Confidence, Reason, Status, Verdict, W
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """What earlier runs show of a copy. A day is a run's, ISO 8601; empty: no run at hand shows it."""
+
+    reference_until: str = ""
+    """The last earlier run whose reference held the photo that this copy shows."""
+    just_replaced: bool = False
+    """That is the run just before this one, and the reference holds another photo now."""
+    returned_after: str = ""
+    """The run in which this copy had already followed the reference to a newer photo."""
+    rewritten: tuple[str, ...] = ()
+    """The runs of the first photo, of the second, and of the first again: of the last time that the copy changed."""
+    hours_since_sync: float | None = None
+    """Of SharePoint: from the profile's picture timestamp to the newest one in the run, the tenant's own clock."""
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One copy, and what is known of it and of its user."""
 
@@ -36,6 +52,8 @@ class Case:
     synced: bool = False
     others: tuple[tuple[Status, str], ...] = field(default=())
     """Status and reason of the user's other copies."""
+    past: Past | None = None
+    """None where no earlier run is at hand."""
 
 
 @dataclass(frozen=True, slots=True)

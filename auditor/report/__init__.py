@@ -9,7 +9,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from auditor.changes.between import Changes
+from auditor.report.changes import write_csv
 from auditor.report.document import write_document
+from auditor.report.files import replacing
 from auditor.report.page import write_pages
 from auditor.report.pipeline import write_junit, write_summary
 from auditor.report.shares import Tally, tally
@@ -23,6 +26,8 @@ __all__ = ["ReportPaths", "Tally", "print_summary", "tally", "write_report"]
 
 _WITH_NAMES = ("drift.csv", "observations.csv", "users.csv", "action-plan.csv", "junit.xml")
 """What a redacted report does not have: there is nothing to it without the names."""
+CHANGES = "changes.csv"
+"""Neither has it that; only the report of a run with a baseline does."""
 _LINKED = re.compile(r"report-[0-9]+\.html")
 
 
@@ -46,22 +51,31 @@ class ReportPaths:
     """summary.md; in a redacted report without what a service said."""
     left: tuple[Path, ...] = ()
     """After a redacted report: files of an earlier full report that still lie beside it, with names."""
+    changes: Path | None = None
+    """What changed since the run's baseline; None where it had none, or it is gone."""
 
     @property
     def written(self) -> tuple[Path, ...]:
         """Every file of the report."""
-        with_names = (self.drift, self.observations, self.users, self.action_plan, self.junit)
+        with_names = (self.drift, self.observations, self.users, self.action_plan, self.junit, self.changes)
         found = (self.html, *self.pages, *self.data, *with_names, self.document, self.summary)
         return tuple(path for path in found if path)
 
 
-def write_report(view: RunView, out: Path, *, templates: Path | None = None, redact: bool = False) -> ReportPaths:
+def write_report(
+    view: RunView,
+    out: Path,
+    *,
+    templates: Path | None = None,
+    redact: bool = False,
+    changes: Changes | None = None,
+) -> ReportPaths:
     """Write the report of a run into `out`, made if absent.
 
     Drawing the same run twice gives equal bytes. With `redact` there is one page of numbers, report.json and summary.md
     in numbers, and no table: no name, address, face or id. A file of the same name in `templates` replaces ours. Every
     file appears whole or not at all; pages and parts of an earlier, longer report are removed, and what a drawing that
-    was killed left behind.
+    was killed left behind. `changes`: what changed since the run's baseline, for changes.csv.
     """
     make_folder(out)
     for half in unfinished_in(out):
@@ -75,6 +89,11 @@ def write_report(view: RunView, out: Path, *, templates: Path | None = None, red
         write_users(view, counted, users)
         write_action_plan(view, action_plan)
         write_junit(view, counted, junit)
+    changed = None
+    if changes is not None and not redact:
+        changed = out / CHANGES
+        with replacing(changed) as file:
+            write_csv(changes, file)
     document, summary = out / "report.json", out / "summary.md"
     write_document(view, counted, document, redact=redact)
     write_summary(view, counted, summary, redact=redact)
@@ -87,7 +106,8 @@ def write_report(view: RunView, out: Path, *, templates: Path | None = None, red
             if DATA_FILE.fullmatch(stale.name):
                 stale.unlink()
         drop_if_empty(out / DATA)
-    left = tuple(out / name for name in _WITH_NAMES if redact and (out / name).exists())
+    left = tuple(out / name for name in (*_WITH_NAMES, CHANGES) if redact and (out / name).exists())
     return ReportPaths(
-        html, tuple(pages), data, drift, observations, users, action_plan, junit, document, summary, left
+        html, tuple(pages), data, drift, observations, users, action_plan, junit, document, summary, left,
+        changed,
     )  # fmt: skip

@@ -80,6 +80,7 @@ def head(view: RunView, tally: Tally, *, redact: bool = False) -> dict[str, Any]
             }
             for fact in facts.tenant_facts
         ],
+        "since": facts.since.document() if facts.since else None,
     }
 
 

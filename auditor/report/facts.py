@@ -11,6 +11,7 @@ from typing import Any
 from auditor.model import Workload
 from auditor.report import wording
 from auditor.report.reasons import Mend
+from auditor.report.since import Since, read_since
 from auditor.report.text import count, listed
 
 
@@ -119,6 +120,8 @@ class Facts:
     settings: tuple[Setting, ...]
     photos: str
     tenant_facts: tuple[TenantFact, ...]
+    since: Since | None = None
+    """What changed since the baseline; None where the run had none."""
 
     @property
     def duration(self) -> str:
@@ -184,6 +187,7 @@ def read(manifest: Mapping[str, Any]) -> Facts:
             _tenant_fact({name: _text(value) for name, value in item.items()})
             for item in map(_mapping, _sequence(manifest.get("tenant_facts")))
         ),
+        since=read_since(manifest),
     )
 
 
@@ -247,6 +251,7 @@ def redacted(facts: Facts) -> Facts:
             for item in facts.tenant_facts
             if item.cause in wording.CAUSES or item.cause in wording.TROUBLES
         ),
+        since=replace(facts.since, note="") if facts.since else None,
     )
 
 

@@ -46,7 +46,7 @@ def write_drift(view: RunView, path: Path) -> None:
     """One row for each user and workload that drifted; before them, of an incomplete run, one for each reason why."""
     rows = view.verdicts[view.verdicts["verdict"].isin([verdict.value for verdict in DRIFT])]
     gaps = (tuple(_cell(gap.get(name)) for name in OBSERVATIONS) for gap in _gaps(view))
-    _write(path, OBSERVATIONS, chain(gaps, _rows(rows.assign(**_complete(view)), OBSERVATIONS)))
+    _write(path, OBSERVATIONS, chain(gaps, table_rows(rows.assign(**_complete(view)), OBSERVATIONS)))
 
 
 def write_action_plan(view: RunView, path: Path) -> None:
@@ -57,12 +57,12 @@ def write_action_plan(view: RunView, path: Path) -> None:
     told = ({**gap, "cause": gap["reason"], "evidence": gap["detail"]} for gap in _gaps(view))
     gaps = (tuple(_cell(gap.get(name)) for name in ACTION_PLAN) for gap in told)
     empty = dict.fromkeys(_TO_FILL, "")
-    _write(path, ACTION_PLAN, chain(gaps, _rows(rows.assign(**empty, **_complete(view)), ACTION_PLAN)))
+    _write(path, ACTION_PLAN, chain(gaps, table_rows(rows.assign(**empty, **_complete(view)), ACTION_PLAN)))
 
 
 def write_observations(view: RunView, path: Path) -> None:
     """One row for each user and workload, everything."""
-    _write(path, OBSERVATIONS, _rows(view.verdicts.assign(**_complete(view)), OBSERVATIONS))
+    _write(path, OBSERVATIONS, table_rows(view.verdicts.assign(**_complete(view)), OBSERVATIONS))
 
 
 def write_users(view: RunView, tally: Tally, path: Path) -> None:
@@ -74,7 +74,7 @@ def write_users(view: RunView, tally: Tally, path: Path) -> None:
     for workload in Workload:
         own = view.verdicts[view.verdicts["workload"] == workload.value]
         table[workload.value] = own.drop_duplicates("user_id").set_index("user_id")["verdict"]
-    _write(path, USERS_CSV, _rows(table.assign(**_complete(view)).rename_axis("user_id").reset_index(), USERS_CSV))
+    _write(path, USERS_CSV, table_rows(table.assign(**_complete(view)).rename_axis("user_id").reset_index(), USERS_CSV))
 
 
 def _gaps(view: RunView) -> Iterator[dict[str, Any]]:
@@ -108,7 +108,7 @@ def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) ->
         writer.writerows(rows)
 
 
-def _rows(frame: pd.DataFrame, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def table_rows(frame: pd.DataFrame, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """The frame's rows as text, a slice at a time: the whole never stands in memory twice."""
     for start in range(0, len(frame), _ROWS):
         part = frame.iloc[start : start + _ROWS]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from auditor.model import Reason, Status, Verdict, Workload
+from auditor.model import Change, Outcome, Reason, Status, Verdict, Workload
 
 PRODUCT = "photo-auditor"
 
@@ -31,6 +31,27 @@ WORKLOADS: dict[str, Term] = {
     Workload.EXCHANGE: Term("Exchange", "the photo in the Exchange Online mailbox"),
     Workload.SHAREPOINT: Term("SharePoint", "the picture of the SharePoint user profile"),
     Workload.YAMMER: Term("Viva Engage", "the Viva Engage (Yammer) profile picture"),
+}
+
+CHANGES: dict[str, Term] = {
+    Change.NEW: Term("New", "drift that was not there before"),
+    Change.STILL: Term("Still", "drift before and now, with the same picture"),
+    Change.CHANGED: Term("Changed", "another photo than before, or one where none was, or none where one was"),
+    Change.FIXED: Term("Fixed", "drift before, and none now"),
+    Change.APPEARED: Term("Appeared", "the user joined"),
+    Change.GONE: Term("Gone", "the user left"),
+    Change.NOT_COMPARABLE: Term("Not comparable", "a side could not be checked; this is never a change"),
+}
+OUTCOMES: dict[str, Term] = {
+    Outcome.WRONG_PERSON: Term("Wrong person", "a photo that another user of the old tenant had"),
+    Outcome.LOST: Term("Lost", "a photo before, and none now"),
+    Outcome.REPLACED: Term("Replaced", "another photo than before, and nobody else's of the old tenant"),
+    Outcome.EDITED: Term("Edited", "the same photograph, altered"),
+    Outcome.SHRUNK: Term("Shrunk", "the same photo, of fewer pixels"),
+    Outcome.NOT_MAPPED: Term("Not mapped", "the user has no partner in the other tenant"),
+    Outcome.NOT_COMPARABLE: Term("Not comparable", "a side could not be read"),
+    Outcome.ADDED: Term("Added", "no photo before, and one now"),
+    Outcome.ARRIVED: Term("Arrived", "the same photo, no smaller"),
 }
 
 VERDICTS: dict[str, Term] = {

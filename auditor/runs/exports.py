@@ -18,7 +18,7 @@ INSIDE = ("report", "report-redacted")
 DATA = "report-data"
 """The folder beside report.html that holds the users of a large report, in parts."""
 _NAMES = (
-    r"(?:report(?:-[0-9]+)?\.html|drift\.csv|observations\.csv|users\.csv|action-plan\.csv|junit\.xml"
+    r"(?:report(?:-[0-9]+)?\.html|drift\.csv|observations\.csv|users\.csv|changes\.csv|action-plan\.csv|junit\.xml"
     r"|report\.json|summary\.md)"
 )
 _DATA_NAMES = r"(?:index|part-[0-9]+)\.js"

@@ -10,13 +10,14 @@ import pytest
 
 from auditor.diagnosis.causes import explained, written
 from auditor.diagnosis.fixes import CLIENT_COPIES, FIXES, command_for, literal
+from auditor.diagnosis.over_time import OVER_TIME
 from auditor.diagnosis.rules import RULES, UNEXPLAINED, WITHOUT_DRIFT, Case, diagnose, explain_without_drift
 from auditor.diagnosis.tenant import RULES as TENANT_RULES
 from auditor.diagnosis.tenant import UPLOADS
 from auditor.model import DRIFT, FAULT_REASONS, Confidence, Reason, Status, Verdict, Workload
 from auditor.report.wording import CAUSES
 
-OF_A_USER = {rule.cause for rule in (*RULES, *WITHOUT_DRIFT, UNEXPLAINED)}
+OF_A_USER = {rule.cause for rule in (*RULES, *WITHOUT_DRIFT, *OVER_TIME, UNEXPLAINED)}
 OF_THE_TENANT = {rule.cause for rule in TENANT_RULES} | {UPLOADS[0]}
 
 SHAREPOINT = Case(
@@ -34,7 +35,7 @@ def causes(case: Case) -> list[str]:
 def test_every_cause_has_fixes_and_a_name_and_every_fix_a_cause() -> None:
     assert set(FIXES) == OF_A_USER | OF_THE_TENANT
     assert set(CAUSES) >= set(FIXES)
-    for rule in (*RULES, *WITHOUT_DRIFT, UNEXPLAINED):
+    for rule in (*RULES, *WITHOUT_DRIFT, *OVER_TIME, UNEXPLAINED):
         assert rule.settle.endswith(".")
     for fixes in FIXES.values():
         for fix in fixes:

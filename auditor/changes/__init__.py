@@ -1,0 +1,1 @@
+"""What changed between two finished runs, and what a migration did: pure functions of run folders."""

@@ -1,0 +1,75 @@
+"""The report of a run with a baseline says what changed since, and goes on where the baseline is gone."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.changes.conftest import run_of
+from tests.journeys.conftest import Command
+from tests.journeys.test_diff import AFTER, BEFORE
+from tests.runs.conftest import user
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A month after its baseline, in which carl left, too."""
+    before = run_of(tmp_path / "reports" / "m0", {**BEFORE, 4: "dora"})
+    entry = {"run_id": before.manifest["run_id"], "path": str(tmp_path / "reports" / "m0"), "digest": ""}
+    run_of(tmp_path / "reports" / "m1", AFTER, month=1, baseline=entry)
+    return tmp_path / "reports" / "m1"
+
+
+def test_the_page_the_terminal_and_a_table_say_what_changed(run: Path, command: Command) -> None:
+    done = command("report", run)
+    assert "Since the run of 2026-01-24: 1 new, 1 fixed and 3 gone." in done.out
+    page = (run / "report" / "report.html").read_text(encoding="utf-8")
+    assert "What changed since 2026-01-24" in page
+    with (run / "report" / "changes.csv").open(encoding="utf-8", newline="") as file:
+        rows = [(row["user_id"], row["workload"], row["change"]) for row in csv.DictReader(file)]
+    gone = [(user(4).id, name, "gone") for name in ("entra", "sharepoint", "yammer")]
+    assert rows == [(user(1).id, "sharepoint", "new"), (user(2).id, "yammer", "fixed"), *gone]
+    told = json.loads((run / "report" / "report.json").read_text(encoding="utf-8"))["since"]
+    assert told["day"] == "2026-01-24"
+    assert told["counts"]["yammer"] == {"fixed": 1, "gone": 1}
+    assert command("verify", run).code == 0
+
+
+def test_a_redacted_page_has_the_numbers_alone(run: Path, command: Command) -> None:
+    command("report", run, "--redact")
+    page = (run / "report-redacted" / "report.html").read_text(encoding="utf-8")
+    assert "What changed since 2026-01-24" in page
+    assert "changes.csv" not in page
+    assert not (run / "report-redacted" / "changes.csv").exists()
+
+
+def test_where_the_baseline_is_gone_the_report_says_so_and_is_drawn(run: Path, command: Command) -> None:
+    (run.parent / "m0").rename(run.parent.parent / "elsewhere")
+    done = command("report", run)
+    assert done.code == 0
+    assert "What changed since the baseline is not told" in done.out
+    page = (run / "report" / "report.html").read_text(encoding="utf-8")
+    assert "What changed since the baseline is not told" in page
+    assert not (run / "report" / "changes.csv").exists()
+
+
+def test_another_run_in_the_baselines_place_is_not_taken_for_it(run: Path, command: Command) -> None:
+    (run.parent / "m0").rename(run.parent.parent / "elsewhere")
+    run_of(run.parent / "m0", BEFORE, run_id="f" * 32)
+    assert "another run now" in command("report", run).out
+
+
+def test_who_was_erased_from_the_run_did_not_leave(run: Path, command: Command) -> None:
+    command("report", run)
+    assert command("erase", run, "--user", user(2).upn, "--yes").code == 0
+    for file in (run / "report").iterdir():
+        if file.is_file():
+            text = file.read_text(encoding="utf-8")
+            assert user(2).id not in text, file
+            assert user(2).upn not in text, file
+    assert user(4).id in (run / "report" / "changes.csv").read_text(encoding="utf-8")
+    done = command("diff", "m0", "m1", "--format", "csv")
+    assert user(2).id not in done.out
