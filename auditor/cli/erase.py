@@ -16,10 +16,10 @@ from auditor.cli.options import output_option, print_json, talk
 from auditor.cli.outcome import RUNS, draw_again
 from auditor.cli.progress import Bars
 from auditor.report.text import count, visible
+from auditor.runs.baselines import runs_and_baselines
 from auditor.runs.erase import Traces, erase, traces
 from auditor.runs.files import account
 from auditor.runs.folder import open_run
-from auditor.runs.listing import runs_in
 
 NO_TRACE, TRACES_LEFT = 0, 1
 
@@ -33,7 +33,7 @@ NO_TRACE, TRACES_LEFT = 0, 1
     "--runs",
     "folder",
     type=click.Path(path_type=Path),
-    help=f"Every run in this folder [default: {RUNS}, without RUN].",
+    help=f"Every run and baseline in this folder [default: {RUNS}, without RUN].",
 )
 @click.option("--yes", is_flag=True, help="Erase. Without it only what would go is told.")
 @output_option
@@ -49,7 +49,7 @@ def command(run_paths: tuple[Path, ...], user: str, folder: Path | None, yes: bo
     or more than one user of that name.
     """
     with endings(again="Run the same command again: an erasure that was begun is finished then."):
-        paths = [*run_paths, *(runs_in(folder or RUNS) if folder or not run_paths else ())]
+        paths = [*run_paths, *(runs_and_baselines(folder or RUNS) if folder or not run_paths else ())]
         say = talk(output)
         done = [_in_run(path, user, say, yes=yes) for path in paths]
         left = any(one["traces_left"] for one in done)

@@ -14,6 +14,7 @@ from auditor.cli.options import output_option, print_json, talk
 from auditor.cli.outcome import RUNS, draw_again
 from auditor.cli.progress import Bars
 from auditor.report.text import count, visible
+from auditor.runs.baselines import runs_and_baselines
 from auditor.runs.files import account
 from auditor.runs.folder import open_run
 from auditor.runs.listing import Listed, list_runs, runs_in
@@ -100,7 +101,7 @@ def prune_command(
     with endings(again="Run the same command again: a pruning that was begun is finished then."):
         say = talk(output)
         keeping = Keeping(pictures_days, fingerprints_days, keep_monthly)
-        found, problems = due(runs_in(folder), keeping, datetime.now(UTC))
+        found, problems = due(runs_and_baselines(folder), keeping, datetime.now(UTC))
         for one in found:
             if yes:
                 _prune(one)

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from auditor.model import FINGERPRINT_COLUMNS
 from auditor.runs import frames
+from auditor.runs.baselines import SAVED
 from auditor.runs.exports import delete_reports
 from auditor.runs.folder import RunFolder, open_run
 from auditor.runs.listing import when
@@ -83,7 +84,8 @@ def _monthly(runs: Sequence[tuple[RunFolder, datetime]], months: int) -> set[Pat
     for run, moment in runs:
         utc = moment.astimezone(UTC)
         key = (utc.year, utc.month)
-        if run.finished and (key not in last or last[key][0] < moment):
+        # A baseline is a copy: it must not take the place of the month's run, whose fingerprints are spared.
+        if run.finished and SAVED not in run.manifest and (key not in last or last[key][0] < moment):
             last[key] = (moment, run.path)
     return {path for _, (_, path) in sorted(last.items())[-months:]} if months else set()
 
