@@ -50,6 +50,7 @@ KINDS = {
     "str": "text",
     "bool": "true or false",
     "int": "number",
+    "share": "percentage",
     "path": "path",
     "origin": "origin",
     "list": "list",

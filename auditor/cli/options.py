@@ -88,6 +88,14 @@ def settings_options(command: F) -> F:
                 help="Leave out a group's members; may be repeated.",
             ),
             click.option("--photos", type=click.Choice(PHOTOS), help="Which pictures the run keeps [default: drift]."),
+            click.option(
+                "--baseline", metavar="NAME_OR_RUN",
+                help="Do not read again what has not changed since this earlier run (a baseline or run folder).",
+            ),
+            click.option(
+                "--recheck", metavar="SHARE",
+                help="How much of that is read again all the same, to show that it has not changed [default: 5%].",
+            ),
             click.option("--shard-users", type=click.IntRange(1, 100_000), help="Users in a shard [default: 1000]."),
             click.option(
                 "--fail-on", callback=names(), metavar="VERDICT,…",
@@ -120,6 +128,8 @@ def flags(
     include: tuple[str, ...] | None,
     exclude_groups: tuple[str, ...],
     photos: str | None,
+    baseline: str | None,
+    recheck: str | None,
     shard_users: int | None,
     fail_on: tuple[str, ...] | None,
     require: tuple[str, ...] | None,
@@ -132,6 +142,8 @@ def flags(
         "audit.include": include,
         "audit.exclude_groups": exclude_groups,
         "audit.photos": photos,
+        "audit.baseline": baseline,
+        "audit.recheck": recheck,
         "audit.shard_users": shard_users,
         "audit.fail_on": fail_on,
         "audit.require": require,

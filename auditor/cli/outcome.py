@@ -11,6 +11,7 @@ import click
 from auditor.cli.options import print_json
 from auditor.collection import Progress
 from auditor.report import print_summary, tally, write_report
+from auditor.report.carried import read
 from auditor.report.document import head
 from auditor.report.text import visible
 from auditor.runs.exports import record, recorded
@@ -58,6 +59,9 @@ def present(run: RunFolder, page: Path, output: str = "text", *, redact: bool = 
         print_json(where | head(view, counted, redact=redact))
         return
     print_summary(counted, sys.stdout)
+    if carried := read(view.manifest):
+        for sentence in carried.sentences:
+            click.echo(visible(sentence))
     for sentence in run.manifest.get("incomplete_because", []):
         click.echo(visible(f"Incomplete: {sentence}"))
     click.echo(f"Report: {page.resolve()}")

@@ -71,6 +71,7 @@ def head(view: RunView, tally: Tally, *, redact: bool = False) -> dict[str, Any]
         "tenant_facts": [
             {"cause": fact.cause, "sentence": fact.sentence, "fix": fact.fix} for fact in facts.tenant_facts
         ],
+        "baseline": facts.carried.document() if facts.carried else None,
     }
 
 

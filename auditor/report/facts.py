@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from auditor.model import Workload
-from auditor.report import wording
+from auditor.report import carried, wording
 from auditor.report.text import count, listed
 
 
@@ -116,6 +116,8 @@ class Facts:
     settings: tuple[Setting, ...]
     photos: str
     tenant_facts: tuple[TenantFact, ...]
+    carried: carried.Carried | None = None
+    """What was carried over from a baseline; None where the run had none."""
 
     @property
     def duration(self) -> str:
@@ -181,6 +183,7 @@ def read(manifest: Mapping[str, Any]) -> Facts:
             TenantFact(_text(item.get("cause")), _text(item.get("sentence")), _text(item.get("fix")))
             for item in map(_mapping, _sequence(manifest.get("tenant_facts")))
         ),
+        carried=carried.read(manifest),
     )
 
 
@@ -229,6 +232,7 @@ def redacted(facts: Facts) -> Facts:
             for item in facts.tenant_facts
             if item.cause in wording.CAUSES or item.cause in wording.TROUBLES
         ),
+        carried=replace(facts.carried, run_id="", path="", note="") if facts.carried else None,
     )
 
 

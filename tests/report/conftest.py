@@ -213,7 +213,8 @@ def fabricate(tmp_path_factory: pytest.TempPathFactory) -> Fabricate:
                     "distance": {"mismatch": 640.25 + number, "variant": 41.5}.get(verdict, float("nan")),
                     "note": "", "cause": why if why in CAUSES else "", "evidence": evidence, "fix": fix,
                     "picture": "shown" if sharepoint else "only", "way": "graph_batch" if not place else "userphoto",
-                    "observed_at": STARTED + timedelta(seconds=number), "sha256": digest,
+                    "observed_at": STARTED + timedelta(seconds=number),
+                    "read_at": STARTED + timedelta(seconds=number), "read_in": "", "sha256": digest,
                     "format": "JPEG" if digest else "", "width": width, "height": height, "size": size,
                     "signals": json.dumps({"SPS-PictureTimestamp": "63799442436", "SPS-PicturePlaceholderState": "0"})
                     if sharepoint and digest else "{}",
