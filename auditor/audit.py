@@ -17,28 +17,44 @@ from pathlib import Path
 from typing import Any
 
 from auditor import __version__
-from auditor.collection import Progress, collect, recount, remember_directory
+from auditor.collection import Progress, collect, read_again, recount, remember_directory
 from auditor.collectors.build import Services, permissions
 from auditor.directory import ScopeError, list_users
-from auditor.judgement import judge_run
+from auditor.judgement import judge_run, lacking_pictures
 from auditor.photos import RECIPE
 from auditor.photos.thresholds import ERROR_RATES
+from auditor.runs.baselines import find
+from auditor.runs.earlier import Earlier, open_earlier
 from auditor.runs.files import account
 from auditor.runs.folder import RunFolder, create, open_run
+from auditor.runs.manifest import RunError
 from auditor.services.graph import Graph
 from auditor.services.http import Timing
 from auditor.settings import Settings
+from auditor.shortcut import Shortcut, baseline_entry
 
 
 class ResumeRefused(Exception):
     """A run cannot go on under these settings; the message names what differs."""
 
 
-async def audit(settings: Settings, path: Path, progress: Progress, *, timing: Timing | None = None) -> RunFolder:
-    """A whole run into the folder `path`; the caller closes it."""
-    run = create(path, _manifest(settings))
+async def audit(
+    settings: Settings,
+    path: Path,
+    progress: Progress,
+    *,
+    timing: Timing | None = None,
+    reports: Path = Path("reports"),
+) -> RunFolder:
+    """A whole run into the folder `path`; the caller closes it. `reports`: where baselines are looked for by name."""
+    manifest = _manifest(settings)
+    earlier = None
+    if settings.baseline:
+        earlier = _open_earlier(settings, find(reports, settings.baseline), progress)
+        manifest["baseline"] = baseline_entry(earlier, manifest["run_id"], settings.recheck)
+    run = create(path, manifest)
     try:
-        await _go_on(settings, run, progress, timing)
+        await _go_on(settings, run, progress, timing, earlier)
     except BaseException:
         # Nobody was listed yet: there is nothing to go on with.
         (run.close if run.shards else run.discard)()
@@ -54,14 +70,45 @@ async def resume(settings: Settings, path: Path, progress: Progress) -> RunFolde
             _same_question(settings, run)
             for told in run.drop_damaged():
                 progress.tell(told)
-            await _go_on(settings, run, progress)
+            await _go_on(settings, run, progress, earlier=_earlier_of(settings, run, progress))
     except BaseException:
         run.close()
         raise
     return run
 
 
-async def _go_on(settings: Settings, run: RunFolder, progress: Progress, timing: Timing | None = None) -> None:
+def _open_earlier(settings: Settings, path: Path, progress: Progress) -> Earlier:
+    earlier = open_earlier(path, (settings.tenant_id,), RECIPE, progress.tell)
+    if earlier.note:
+        progress.tell(f"{earlier.note} Everything is read.")
+    return earlier
+
+
+def _earlier_of(settings: Settings, run: RunFolder, progress: Progress) -> Earlier | None:
+    """The baseline that an interrupted run was begun with, whatever the settings say now; None where it is gone."""
+    entry = run.manifest.get("baseline")
+    if entry is None:
+        return None
+    try:
+        earlier = _open_earlier(settings, Path(entry["path"]), progress)
+        if earlier.run_id == entry["run_id"]:
+            return earlier
+        why = f"{entry['path']} holds another run now."
+    except RunError as error:
+        why = str(error)
+    note = f"The baseline was there no longer when the run was resumed. {why} What was not yet asked was read in full."
+    progress.tell(note)
+    run.update(baseline=entry | {"note": note})
+    return None
+
+
+async def _go_on(
+    settings: Settings,
+    run: RunFolder,
+    progress: Progress,
+    timing: Timing | None = None,
+    earlier: Earlier | None = None,
+) -> None:
     def keep(sha256: str, form: str, data: bytes) -> None:
         if settings.photos != "none":
             run.keep(sha256, form, data)
@@ -72,7 +119,11 @@ async def _go_on(settings: Settings, run: RunFolder, progress: Progress, timing:
         services.expect(int(run.manifest["scope"]["in_scope"]))
         if "photo_updates" not in run.manifest:
             run.update(photo_updates=await services.graph.photo_updates())
-        seconds = await collect(run, services, progress)
+        shortcut = Shortcut(run, earlier)
+        seconds = await collect(run, services, progress, shortcut)
+        while lacking := lacking_pictures(run, shortcut):
+            await read_again(run, services, progress, shortcut, lacking)
+        shortcut.sum_up(settings.workloads)
         await recount(run, services.graph, progress)
         run.update(requests=_add(run.manifest.get("requests", {}), services.requests()), seconds=seconds)
     judge_run(run, settings.require, progress)

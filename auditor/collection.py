@@ -1,13 +1,14 @@
 """Step 2 of the flow: every workload walks the shards on its own, and leaves a part for each.
 
-What a part needs is in the part; killed anywhere, only the shards in flight are asked again.
+What a part needs is in the part; killed anywhere, only the shards in flight are asked again. What `auditor.shortcut`
+knows of a copy goes to the collector with its user, and stands for what the collector then finds unchanged.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +19,7 @@ from urllib.parse import quote, unquote
 import pyarrow as pa
 
 from auditor.collectors.build import Services
-from auditor.collectors.contract import Collector, WorkloadRefused, observed, unknown
+from auditor.collectors.contract import Collector, Known, Unchanged, WorkloadRefused, observed, unknown
 from auditor.collectors.yammer import FEW, Found, Yammer, addresses_of, join
 from auditor.directory import Listed, census
 from auditor.model import FINGERPRINT_COLUMNS, Column, Observation, Reason, Status, User, Way, Workload
@@ -27,6 +28,7 @@ from auditor.runs.files import whole_file
 from auditor.runs.folder import RunFolder, observations_part
 from auditor.services.errors import BadAnswer, FinalForWorkload, ServiceError
 from auditor.services.graph import Graph
+from auditor.shortcut import Carrying, Shortcut
 
 
 class Progress(Protocol):
@@ -49,11 +51,14 @@ class Progress(Protocol):
         ...
 
 
-async def collect(run: RunFolder, services: Services, progress: Progress) -> dict[str, float]:
+async def collect(
+    run: RunFolder, services: Services, progress: Progress, shortcut: Shortcut | None = None
+) -> dict[str, float]:
     """Observe every user in every configured workload; parts that are there are not made again.
 
     Returns how many seconds each workload took.
     """
+    shortcut = shortcut or Shortcut(run)
     seconds: dict[str, float] = {}
 
     # A coroutine is made where it is awaited: of a task that is cancelled before it began, none is left behind.
@@ -63,11 +68,13 @@ async def collect(run: RunFolder, services: Services, progress: Progress) -> dic
         seconds[str(workload)] = round(time.monotonic() - begun, 1)
 
     tasks = [
-        asyncio.create_task(timed(collector.workload, partial(_by_shards, run, collector, progress)))
+        asyncio.create_task(timed(collector.workload, partial(_by_shards, run, collector, progress, shortcut)))
         for collector in services.collectors.values()
     ]
     if services.yammer is not None:
-        tasks.append(asyncio.create_task(timed(Workload.YAMMER, partial(_engage, run, services.yammer, progress))))
+        tasks.append(
+            asyncio.create_task(timed(Workload.YAMMER, partial(_engage, run, services.yammer, progress, shortcut)))
+        )
     try:
         await asyncio.gather(*tasks)
     finally:
@@ -109,41 +116,122 @@ async def recount(run: RunFolder, graph: Graph, progress: Progress) -> None:
         )
 
 
-async def _by_shards(run: RunFolder, collector: Collector, progress: Progress) -> None:
+async def read_again(
+    run: RunFolder,
+    services: Services,
+    progress: Progress,
+    shortcut: Shortcut,
+    wanted: Mapping[Workload, Mapping[int, Collection[str]]],
+) -> None:
+    """Read copies in full that were carried over; `wanted` are object ids by workload and shard."""
+    for workload, shards in wanted.items():
+        for user_ids in shards.values():
+            shortcut.recheck(workload, user_ids)
+        if workload in services.collectors:
+            collector = services.collectors[workload]
+            refusal = await _prepare(run, collector, list(shards))
+            refusal = await _again(run, collector, progress, shortcut, refusal, shards)
+            if shortcut.dropped(workload):
+                await _again(run, collector, progress, shortcut, refusal, _carried(run, workload, shortcut))
+        elif services.yammer is not None:
+            await _engage(run, services.yammer, progress, shortcut, shards)
+
+
+async def _by_shards(
+    run: RunFolder, collector: Collector, progress: Progress, shortcut: Shortcut | None = None
+) -> None:
+    shortcut = shortcut or Shortcut(run)
     workload = collector.workload
     waiting = [shard for shard in range(run.shards) if not run.has(observations_part(workload, shard))]
     step = str(workload)
     total = int(run.manifest.get("scope", {}).get("in_scope", 0))
     progress.start(step, total)
-    refusal = await _prepare(run, collector, waiting)
+    again = _carried(run, workload, shortcut) if shortcut.dropped(workload) else {}
+    refusal = await _prepare(run, collector, waiting or list(again))
     breaker = Breaker(workload)
     for shard in range(run.shards):
         users = run.users(shard)
         if shard not in waiting:
             progress.advance(step, len(users))
             continue
-        observations: list[Observation] = []
-        if refusal is None:
-            try:
-                async with aclosing(collector.collect(users)) as stream:
-                    async for observation in stream:
-                        observations.append(observation)
-                        progress.advance(step, observation.judged)
-                        breaker.see(observation)
-            except WorkloadRefused as found:
-                refusal = found
-            except ServiceError as error:
-                refusal = WorkloadRefused(error.reason, error.sentence, error.remedy)
-        seen = {observation.user_id for observation in observations}
-        rest = [user for user in users if user.id not in seen]
-        observations += [_without_answer(user, workload, refusal) for user in rest]
-        progress.advance(step, len(rest))
+        carrying = await asyncio.to_thread(shortcut.of, workload, users)
+        observations, refusal = await _ask(
+            collector, users, carrying, refusal, partial(progress.advance, step), breaker
+        )
         # Before the part is there: a run that is killed right after the last one must know why, too.
         _remember(run, workload, refusal)
-        run.write_observations(workload, shard, _in_order(users, observations))
+        if told := shortcut.count(carrying, shard):
+            progress.tell(told)
+        run.write_observations(workload, shard, observations)
     if breaker.broke:
         progress.tell(f"{workload}: {breaker.broke}.")
+    if shortcut.dropped(workload):
+        await _again(run, collector, progress, shortcut, refusal, _carried(run, workload, shortcut))
     progress.done(step)
+
+
+def _carried(run: RunFolder, workload: Workload, shortcut: Shortcut) -> dict[int, set[str]]:
+    """Whose copies are carried over, by shard."""
+    found = {shard: {row["user_id"] for row in shortcut.carried(workload, shard)} for shard in range(run.shards)}
+    return {shard: user_ids for shard, user_ids in found.items() if user_ids}
+
+
+async def _again(
+    run: RunFolder,
+    collector: Collector,
+    progress: Progress,
+    shortcut: Shortcut,
+    refusal: WorkloadRefused | None,
+    wanted: Mapping[int, Collection[str]],
+) -> WorkloadRefused | None:
+    """Read these users' copies in full, and put what is seen in the place of what was carried over."""
+    workload = collector.workload
+    breaker = Breaker(workload)
+    for shard, user_ids in wanted.items():
+        users = run.users(shard)
+        asked = [user for user in users if user.id in user_ids]
+        carrying = await asyncio.to_thread(shortcut.of, workload, asked)
+        observations, refusal = await _ask(collector, asked, carrying, refusal, lambda _: None, breaker)
+        _remember(run, workload, refusal)
+        if told := shortcut.count(carrying):
+            progress.tell(told)
+        rows = run.read_part(observations_part(workload, shard)).to_pylist()
+        kept = [frames.observation_of(row) for row in rows if row["user_id"] not in user_ids]
+        run.write_observations(workload, shard, _in_order(users, [*kept, *observations]))
+    if breaker.broke:
+        progress.tell(f"{workload}: {breaker.broke}.")
+    return refusal
+
+
+async def _ask(
+    collector: Collector,
+    users: Sequence[User],
+    carrying: Carrying,
+    refusal: WorkloadRefused | None,
+    advance: Callable[[int], None],
+    breaker: Breaker,
+) -> tuple[list[Observation], WorkloadRefused | None]:
+    """The observations of these users, complete and in order, and what refuses the workload from now on."""
+    observations: list[Observation] = []
+    if refusal is None:
+        try:
+            async with aclosing(collector.collect(users, carrying.known)) as stream:
+                async for seen in stream:
+                    observation = carrying.take(seen)
+                    if observation is None:
+                        continue
+                    observations.append(observation)
+                    advance(observation.judged)
+                    breaker.see(observation)
+        except WorkloadRefused as found:
+            refusal = found
+        except ServiceError as error:
+            refusal = WorkloadRefused(error.reason, error.sentence, error.remedy)
+    seen_ids = {observation.user_id for observation in observations}
+    rest = [user for user in users if user.id not in seen_ids]
+    observations += [_without_answer(user, collector.workload, refusal) for user in rest]
+    advance(len(rest))
+    return _in_order(users, observations), refusal
 
 
 IN_A_ROW = 25
@@ -228,43 +316,92 @@ _FOUND_COLUMNS = (
     Column("picture_id", "string", "picture id"),
     Column("looks", "string", "why a placeholder was taken for one"),
     Column("activated_at", "string", "when the account was first used"),
+    Column("known", "string", "unread or reread where the picture's id is the one that was known; else empty"),
     *FINGERPRINT_COLUMNS,
 )
+_UNREAD, _REREAD = "unread", "reread"
 
 
-async def _engage(run: RunFolder, yammer: Yammer, progress: Progress) -> None:
+async def _engage(
+    run: RunFolder,
+    yammer: Yammer,
+    progress: Progress,
+    shortcut: Shortcut | None = None,
+    again: Mapping[int, Collection[str]] | None = None,
+) -> None:
+    """`again`: shards that are there and of which some users' copies are to be read in full."""
+    shortcut = shortcut or Shortcut(run)
     workload = Workload.YAMMER
     waiting = [shard for shard in range(run.shards) if not run.has(observations_part(workload, shard))]
+    waiting += list(again or ())
+    if shortcut.dropped(workload):
+        waiting += [shard for shard in _carried(run, workload, shortcut) if shard not in waiting]
     total = int(run.manifest.get("scope", {}).get("in_scope", 0))
-    progress.start(str(workload), total)
-    if waiting and total <= FEW:
-        await _engage_few(run, yammer, waiting, progress)
-    elif waiting:
-        folder = run.work("yammer")
-        problem = await _engage_pages(yammer, folder, progress)
-        if problem is not None:
-            _remember(run, workload, WorkloadRefused(problem.reason, problem.sentence, problem.remedy))
-        if yammer.gave_up:
-            progress.tell(f"{workload}: {yammer.gave_up}.")
-        await asyncio.to_thread(_engage_parts, run, folder, waiting, problem)
+    if again is None:
+        progress.start(str(workload), total)
+    while waiting:
+        if total <= FEW:
+            await _engage_few(run, yammer, waiting, progress, shortcut)
+            waiting = []
+        else:
+            waiting = await _engage_many(run, yammer, waiting, progress, shortcut)
+        # What was carried over before it was known that this cannot be believed.
+        if shortcut.dropped(workload):
+            waiting += [shard for shard in _carried(run, workload, shortcut) if shard not in waiting]
     progress.done(str(workload))
 
 
-async def _engage_few(run: RunFolder, yammer: Yammer, waiting: Sequence[int], progress: Progress) -> None:
+async def _engage_few(
+    run: RunFolder, yammer: Yammer, waiting: Sequence[int], progress: Progress, shortcut: Shortcut
+) -> None:
     for shard in waiting:
         users = run.users(shard)
+        carrying = shortcut.of(Workload.YAMMER, users)
         observations: list[Observation] = []
         refusal: WorkloadRefused | None = None
         try:
-            async for observation in yammer.by_email(users):
-                observations.append(observation)
-                progress.advance("yammer")
+            async for seen in yammer.by_email(users, carrying.known):
+                observation = carrying.take(seen)
+                if observation is not None:
+                    observations.append(observation)
+                    progress.advance("yammer")
         except ServiceError as error:
             refusal = WorkloadRefused(error.reason, error.sentence, error.remedy)
-        seen = {observation.user_id for observation in observations}
-        observations += [_without_answer(user, Workload.YAMMER, refusal) for user in users if user.id not in seen]
+        seen_ids = {observation.user_id for observation in observations}
+        observations += [_without_answer(user, Workload.YAMMER, refusal) for user in users if user.id not in seen_ids]
         _remember(run, Workload.YAMMER, refusal)
+        if told := shortcut.count(carrying, shard):
+            progress.tell(told)
         run.write_observations(Workload.YAMMER, shard, _in_order(users, observations))
+
+
+async def _engage_many(
+    run: RunFolder, yammer: Yammer, waiting: Sequence[int], progress: Progress, shortcut: Shortcut
+) -> list[int]:
+    """Read the list and write these shards; those that could not be written are given back, to be read again."""
+    folder = run.work("yammer")
+    known = await asyncio.to_thread(shortcut.accounts)
+    accounts = {account: one for account, (_, one) in known.items()}
+    await asyncio.to_thread(_forget_pages, folder, accounts)
+    problem = await _engage_pages(yammer, folder, progress, accounts)
+    if problem is not None:
+        _remember(run, Workload.YAMMER, WorkloadRefused(problem.reason, problem.sentence, problem.remedy))
+    if yammer.gave_up:
+        progress.tell(f"{Workload.YAMMER}: {yammer.gave_up}.")
+    strangers = await asyncio.to_thread(_engage_parts, run, folder, waiting, problem, shortcut, progress)
+    shortcut.recheck(
+        Workload.YAMMER,
+        {known[account][0] for accounts in strangers.values() for account in accounts if account in known},
+    )
+    return list(strangers)
+
+
+def _forget_pages(folder: Path, known: Mapping[str, Known]) -> None:
+    """Delete the checkpoints of accounts that were left unread and may no longer be: their pages are asked anew."""
+    for file in sorted(folder.glob("page-*.parquet")):
+        unread = [row["id"] for row in frames.read_table(file).to_pylist() if row.get("known") == _UNREAD]
+        if any(account not in known or known[account].recheck for account in unread):
+            file.unlink()
 
 
 PAGE_ATTEMPTS = 4
@@ -273,7 +410,9 @@ MOST_PAGES = 40_000
 """Two million accounts; a list that is longer does not end."""
 
 
-async def _engage_pages(yammer: Yammer, folder: Path, progress: Progress) -> ServiceError | None:
+async def _engage_pages(
+    yammer: Yammer, folder: Path, progress: Progress, known: Mapping[str, Known]
+) -> ServiceError | None:
     """Read the list to its end, a checkpoint file a page; what stopped it before the end, if anything."""
     seen: set[str] = set()
     for number in range(1, MOST_PAGES + 1):
@@ -283,7 +422,7 @@ async def _engage_pages(yammer: Yammer, folder: Path, progress: Progress) -> Ser
         if not ids:
             # The end of the list is asked for again by a resumed run: a checkpoint may hold nobody for other reasons.
             try:
-                found, last = await _engage_page(yammer, number, seen)
+                found, last = await _engage_page(yammer, number, seen, known)
             except ServiceError as error:
                 return error
             ids = {one.id for one in found}
@@ -296,7 +435,9 @@ async def _engage_pages(yammer: Yammer, folder: Path, progress: Progress) -> Ser
     return BadAnswer(f"Viva Engage's list did not end after {MOST_PAGES} pages", reason=Reason.LIST_INCOMPLETE)
 
 
-async def _engage_page(yammer: Yammer, number: int, seen: set[str]) -> tuple[list[Found], bool]:
+async def _engage_page(
+    yammer: Yammer, number: int, seen: set[str], known: Mapping[str, Known]
+) -> tuple[list[Found], bool]:
     """One page that may be believed, and whether the list ends with it.
 
     A page that cannot be read, or brings nobody new, is asked for again; the end is believed when it is said twice.
@@ -323,33 +464,61 @@ async def _engage_page(yammer: Yammer, number: int, seen: set[str]) -> tuple[lis
             continue
         ends += last
         if not last or ends > 1:
-            return await yammer.found(listed), last
+            return await yammer.found(listed, known), last
     raise problem or BadAnswer("Viva Engage's list ends and goes on again", reason=Reason.LIST_INCOMPLETE)
 
 
-def _engage_parts(run: RunFolder, folder: Path, waiting: Sequence[int], problem: ServiceError | None) -> None:
-    """Say whose each account is, shard by shard; only addresses are held for everyone."""
+def _engage_parts(
+    run: RunFolder,
+    folder: Path,
+    waiting: Sequence[int],
+    problem: ServiceError | None,
+    shortcut: Shortcut,
+    progress: Progress,
+) -> dict[int, set[str]]:
+    """Say whose each account is, shard by shard; only addresses are held for everyone.
+
+    Given back: shards that were not written, with the accounts that were known of somebody else than they turn out to
+    be of, and so have to be read.
+    """
     pages = sorted(folder.glob("page-*.parquet"))
     by_address: dict[str, list[tuple[int, int]]] = {}
     for page, file in enumerate(pages):
         for row, addresses in enumerate(frames.read_table(file, ["addresses"]).column(0).to_pylist()):
             for address in addresses.split():
                 by_address.setdefault(unquote(address), []).append((page, row))
+    strangers: dict[int, set[str]] = {}
     for shard in waiting:
         users = run.users(shard)
         wanted = {user.id: _places(user, by_address) for user in users}
         accounts = _read_places(pages, {place for places in wanted.values() for place in places})
+        carrying = shortcut.of(Workload.YAMMER, users)
         observations = []
         for user in users:
             # An account that is listed twice, because the list moved while it was read, is one account.
             candidates = list({one.id: one for place in wanted[user.id] if (one := accounts[place])}.values())
             # In a list that was cut short a second candidate may be missing, but not for one's own mail address.
             by_mail = [one for one in candidates if user.mail and user.mail.lower() in one.addresses]
-            if problem is None or by_mail:
-                observations.append(join(user, candidates, Way.USERS_LIST))
-            else:
+            if problem is not None and not by_mail:
                 observations.append(_not_listed(user, problem))
-        run.write_observations(Workload.YAMMER, shard, observations)
+                continue
+            for seen in join(user, candidates, Way.USERS_LIST):
+                if isinstance(seen, Unchanged) and not _same_account(carrying, seen):
+                    if not candidates[0].read:
+                        strangers.setdefault(shard, set()).add(candidates[0].id)
+                elif (observation := carrying.take(seen)) is not None:
+                    observations.append(observation)
+        if told := shortcut.count(carrying, shard):
+            progress.tell(told)
+        if shard not in strangers:
+            run.write_observations(Workload.YAMMER, shard, observations)
+    return strangers
+
+
+def _same_account(carrying: Carrying, seen: Unchanged) -> bool:
+    """Whether the account was known of this user."""
+    known = carrying.known.get(seen.user_id)
+    return known is not None and known.signals.get("engage_id") == seen.signals["engage_id"]
 
 
 def _places(user: User, by_address: dict[str, list[tuple[int, int]]]) -> list[tuple[int, int]]:
@@ -390,6 +559,7 @@ def _found_row(found: Found) -> dict[str, Any]:
         "picture_id": found.picture_id,
         "looks": found.looks,
         "activated_at": found.activated_at,
+        "known": (_REREAD if found.read else _UNREAD) if found.unchanged else "",
         **frames.fingerprint_row(found.fingerprint, found.digest),
     }
 
@@ -398,5 +568,6 @@ def _found_of(row: dict[str, Any]) -> Found:
     return Found(
         row["id"], tuple(map(unquote, row["addresses"].split())), Status(row["status"]), frames.fingerprint_of(row),
         row["reason"], row["detail"], row["picture_id"], row["looks"],
-        "" if row["recipe"] else row["sha256"], row.get("activated_at", ""),
+        "" if row["recipe"] else row["sha256"], row.get("activated_at", ""), bool(row.get("known")),
+        row.get("known") != _UNREAD,
     )  # fmt: skip

@@ -67,8 +67,8 @@ _OF_DECISION = {
     Decision.DIFFERENT: Verdict.MISMATCH,
 }
 _CARRIED = (
-    "user_id", "workload", "status", "reason", "detail", "picture", "way", "observed_at", "sha256", "format",
-    "width", "height", "size", "signals",
+    "user_id", "workload", "status", "reason", "detail", "picture", "way", "observed_at", "read_at", "read_in",
+    "sha256", "format", "width", "height", "size", "signals",
 )  # fmt: skip
 
 

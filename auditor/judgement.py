@@ -34,6 +34,7 @@ from auditor.photos import RECIPE
 from auditor.repetition import Tile, repeated_tiles, settled
 from auditor.runs import frames
 from auditor.runs.folder import RunFolder, observations_part, users_part, verdicts_part
+from auditor.shortcut import Shortcut
 
 LEARNED = frozenset({Status.PHOTO, Status.PLACEHOLDER, Status.ABSENT, Status.UNREADABLE})
 """Statuses that say something about a photo."""
@@ -117,6 +118,48 @@ def judge_run(run: RunFolder, require: Sequence[Workload], progress: Progress) -
     else:
         run.finish(**outcome, finished=now)
     progress.done("judging")
+
+
+def lacking_pictures(run: RunFolder, shortcut: Shortcut) -> dict[Workload, dict[int, set[str]]]:
+    """Whose carried-over pictures the run is to keep and neither it nor its baseline has: they have to be read again.
+
+    Pictures that the baseline has are taken over here. Object ids by workload and shard.
+    """
+    keeps = run.manifest["photos"]
+    if keeps == "none" or "baseline" not in run.manifest:
+        return {}
+    workloads = [Workload(name) for name in run.manifest["configured"]]
+    tiles = repeated_tiles(run, workloads) if keeps == "drift" else {}
+    lacking: dict[Workload, dict[int, set[str]]] = {}
+    for shard in range(run.shards):
+        carried = [
+            (workload, row)
+            for workload in workloads
+            for row in shortcut.carried(workload, shard)
+            if row["sha256"] and not run.picture(row["sha256"], row["format"]).exists()
+        ]
+        if keeps == "drift" and carried:
+            drifting = _drifting(run, shard, workloads, tiles, {row["user_id"] for _, row in carried})
+            carried = [(workload, row) for workload, row in carried if row["judged"] and row["user_id"] in drifting]
+        for workload, row in carried:
+            if not shortcut.keep_picture(row["sha256"], row["format"]):
+                lacking.setdefault(workload, {}).setdefault(shard, set()).add(row["user_id"])
+    return lacking
+
+
+def _drifting(
+    run: RunFolder, shard: int, workloads: Sequence[Workload], tiles: Mapping[Tile, int], user_ids: set[str]
+) -> set[str]:
+    """Which of these users of a shard drift."""
+    users: pd.DataFrame = run.read_part(users_part(shard)).to_pandas()
+    parts = [run.read_part(observations_part(workload, shard)) for workload in workloads]
+    observations: pd.DataFrame = settled(pa.concat_tables(parts), tiles).to_pandas()
+    verdicts = judge(
+        users[users["user_id"].isin(user_ids)],
+        observations[observations["user_id"].isin(user_ids)],
+        run.manifest["reference"],
+    )
+    return set(verdicts.loc[verdicts["verdict"].isin(DRIFT), "user_id"])
 
 
 @dataclass(frozen=True)

@@ -327,6 +327,10 @@ class Observation:
     """SHA-256 of the bytes of an `unreadable` picture; a readable one's is in its fingerprint."""
     signals: Mapping[str, str] = field(default_factory=dict)
     """The workload's own signals: an `SPS-*` property, an ETag, an error code."""
+    read_at: datetime | None = None
+    """When the picture was read, where that was before `observed_at`: it was found unchanged then."""
+    read_in: str = ""
+    """The run that read it, where that was an earlier one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,7 +380,13 @@ OBSERVATION_COLUMNS = (
     Column("reason", "string", "why the status is unknown: our word or the service's code"),
     Column("detail", "string", "the reason as a sentence"),
     Column("way", "string", "by which way it was read"),
-    Column("observed_at", "timestamp", "when"),
+    Column("observed_at", "timestamp", "when the workload was asked"),
+    Column(
+        "read_at",
+        "timestamp",
+        "when the picture itself was last read: as observed_at, or earlier where it was unchanged and carried over",
+    ),
+    Column("read_in", "string", "id of the earlier run that read the picture; empty where this run did"),
     Column("signals", "string", "the workload's own signals, as a JSON object of strings"),
     *FINGERPRINT_COLUMNS,
 )
@@ -405,7 +415,13 @@ VERDICT_COLUMNS = (
     ),
     Column("picture", "string", "which picture of the workload was judged"),
     Column("way", "string", "by which way it was read"),
-    Column("observed_at", "timestamp", "when it was read"),
+    Column("observed_at", "timestamp", "when the workload was asked"),
+    Column(
+        "read_at",
+        "timestamp",
+        "when the picture itself was last read: as observed_at, or earlier where it was unchanged and carried over",
+    ),
+    Column("read_in", "string", "id of the earlier run that read the picture; empty where this run did"),
     Column("sha256", "string", "SHA-256 of the bytes as served, image or not; empty where none came"),
     Column("format", "string", "file format of the picture"),
     Column("width", "int64", "pixels; 0 without a picture"),

@@ -146,6 +146,10 @@ class Settings:
     """Whether published limits are kept before a service refuses."""
     find_owner: bool = True
     """Whether it is looked whose photo a wrong one is, and for one picture on several accounts."""
+    baseline: str = ""
+    """The name or the folder of an earlier run, whose unchanged copies are not read again; empty: read everything."""
+    recheck: float = 0.05
+    """The share of these copies that is read again all the same, from 0 to 1."""
     found: tuple[Setting, ...] = field(default=())
     """Every setting with its origin, secrets masked."""
 
@@ -153,7 +157,7 @@ class Settings:
 @dataclass(frozen=True, slots=True)
 class _Known:
     name: str
-    kind: str  # str, bool, int, path, origin, list, sites
+    kind: str  # str, bool, int, share, path, origin, list, sites
     meaning: str
     default: Any = None
     env: str = ""
@@ -223,6 +227,11 @@ _KNOWN = (
     _Known("audit.include", "list", "classes of account that are audited too", choices=INCLUDABLE),
     _Known("audit.exclude_groups", "list", "groups whose members are left out, by name or object id"),
     _Known("audit.photos", "str", "which pictures the run keeps", "drift", choices=PHOTOS),
+    _Known(
+        "audit.baseline", "str",
+        "the name or folder of an earlier run: copies that have not changed since are carried over; unset: read all",
+    ),
+    _Known("audit.recheck", "share", "how much of what could be carried over is read again all the same", "5%"),
     _Known("audit.shard_users", "int", "users in a shard, the unit of memory and of resumption: 1 to 100000", 1000),
     _Known("audit.find_owner", "bool", "look whose photo a wrong one is, and who has the same picture", True),
     _Known("audit.fail_on", "list", "verdicts, drift or none: what makes the exit code 1; unset: drift"),
@@ -325,17 +334,23 @@ def _check(known: _Known, value: Any, where: str, *, base: Path) -> Any:
         "list": (list, tuple),
         "sites": (list, tuple),
         "path": (str, Path),
+        "share": (str, int, float),
     }
-    fits = isinstance(value, kinds.get(known.kind, str)) and not (known.kind == "int" and isinstance(value, bool))
+    fits = isinstance(value, kinds.get(known.kind, str)) and not (
+        known.kind in {"int", "share"} and isinstance(value, bool)
+    )
     if not fits:
         words = {
             "bool": "true or false", "int": "a whole number", "list": "a list", "sites": "a list", "path": "a path",
+            "share": "a percentage",
         }  # fmt: skip
         raise SettingsError(f"{where} must be {words.get(known.kind, 'text')}.")
     if known.choices:
         for one in value if known.kind == "list" else [value]:
             if one not in known.choices:
                 raise SettingsError(f"{where} is '{one}'; it can be {', '.join(known.choices)}.")
+    if known.kind == "share":
+        return _share(str(value), where)
     if known.kind == "path":
         return (base / Path(value).expanduser()).resolve()
     if known.kind == "origin":
@@ -349,6 +364,14 @@ def _check(known: _Known, value: Any, where: str, *, base: Path) -> Any:
             return Secret(value)
         return value.strip()
     return value
+
+
+def _share(text: str, where: str) -> str:
+    """A percentage in one spelling, `5%` or `0.5%`, however it was written."""
+    found = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,4})?)\s*%?", text.strip())
+    if found is None or float(found[1]) > 100:
+        raise SettingsError(f"{where} is '{text}'; it can be 0% to 100%.")
+    return f"{float(found[1]):g}%"
 
 
 def _origin(value: str, where: str) -> str:
@@ -466,6 +489,8 @@ def _build(found: dict[str, Setting], file: Path | None, users: tuple[str, ...],
         patience=patience,
         paced=value("network.pace") == "published",
         find_owner=value("audit.find_owner"),
+        baseline=value("audit.baseline") or "",
+        recheck=float(value("audit.recheck").rstrip("%")) / 100,
         found=tuple(_shown(setting) for setting in found.values() if setting.value is not None),
     )
 

@@ -55,6 +55,7 @@ KINDS = {
     "str": "text",
     "bool": "true or false",
     "int": "number",
+    "share": "percentage",
     "path": "path",
     "origin": "origin",
     "list": "list",

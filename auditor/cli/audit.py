@@ -13,7 +13,7 @@ from auditor import interrupts
 from auditor.audit import audit
 from auditor.cli.ending import check_fail_on, endings, exit_code
 from auditor.cli.options import config_option, find_config, flags, output_option, settings_options
-from auditor.cli.outcome import default_run, draw, present
+from auditor.cli.outcome import RUNS, default_run, draw, present
 from auditor.cli.progress import Bars
 from auditor.directory import read_users_file
 from auditor.settings import load
@@ -60,7 +60,7 @@ def command(
         settings = load(find_config(config), flags(**given), scope_users=named, scope_groups=groups)
         check_fail_on(settings.fail_on)
         with Bars(quiet=quiet) as bars:
-            run = interrupts.run(lambda: audit(settings, path, bars))
+            run = interrupts.run(lambda: audit(settings, path, bars, reports=RUNS))
             with closing(run):
                 page = draw(run, out, bars)
         present(run, page, output)

@@ -107,6 +107,8 @@ def _asked(settings: Settings, *, quiet: bool) -> Iterator[RunView]:
     """A run of its own about one user, in a temporary folder that only this account reads and that goes at the end."""
     # For the page; unless nobody wants pictures on this disk at all.
     settings = settings if settings.photos == "none" else replace(settings, photos="all")
+    # And what is asked now is read now.
+    settings = replace(settings, baseline="")
     with tempfile.TemporaryDirectory(prefix="photo-auditor-explain-") as folder:
         with Bars(quiet=quiet) as bars:
             run = interrupts.run(lambda: audit(settings, Path(folder) / "run", bars))

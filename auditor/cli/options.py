@@ -92,6 +92,14 @@ def settings_options(command: F) -> F:
                 "--no-find-owner", is_flag=True,
                 help="Do not look whose photo a wrong one is, nor for one picture on several accounts.",
             ),
+            click.option(
+                "--baseline", metavar="NAME_OR_RUN",
+                help="Do not read again what has not changed since this earlier run (a baseline or run folder).",
+            ),
+            click.option(
+                "--recheck", metavar="SHARE",
+                help="How much of that is read again all the same, to show that it has not changed [default: 5%].",
+            ),
             click.option("--shard-users", type=click.IntRange(1, 100_000), help="Users in a shard [default: 1000]."),
             click.option(
                 "--fail-on", callback=names(), metavar="VERDICT,…",
@@ -125,6 +133,8 @@ def flags(
     exclude_groups: tuple[str, ...],
     photos: str | None,
     no_find_owner: bool,
+    baseline: str | None,
+    recheck: str | None,
     shard_users: int | None,
     fail_on: tuple[str, ...] | None,
     require: tuple[str, ...] | None,
@@ -138,6 +148,8 @@ def flags(
         "audit.exclude_groups": exclude_groups,
         "audit.photos": photos,
         "audit.find_owner": False if no_find_owner else None,
+        "audit.baseline": baseline,
+        "audit.recheck": recheck,
         "audit.shard_users": shard_users,
         "audit.fail_on": fail_on,
         "audit.require": require,

@@ -13,6 +13,7 @@ from auditor.changes.sides import read_side
 from auditor.cli.options import print_json
 from auditor.collection import Progress
 from auditor.report import print_summary, tally, write_report
+from auditor.report.carried import read as read_carried
 from auditor.report.document import head
 from auditor.report.since import SINCE, counted, read_since
 from auditor.report.text import count, visible
@@ -89,6 +90,9 @@ def present(run: RunFolder, page: Path, output: str = "text", *, redact: bool = 
     if (shared := run.manifest.get("shared_pictures", {})).get("pictures"):
         pictures, accounts = count(shared["pictures"], "picture"), count(shared["accounts"], "account")
         click.echo(f"{pictures} on several accounts ({accounts} in all): see the note of the reference's rows.")
+    if carried := read_carried(view.manifest):
+        for sentence in carried.sentences:
+            click.echo(visible(sentence))
     for sentence in run.manifest.get("incomplete_because", []):
         click.echo(visible(f"Incomplete: {sentence}"))
     click.echo(f"Report: {page.resolve()}")

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from auditor.model import Fingerprint, Observation, Picture, Reason, Status, User, Way, Workload
 from auditor.services.errors import Passing, ServiceError
-from auditor.services.text import told
+from auditor.services.text import LONGEST, told
 
 T = TypeVar("T")
 Keep = Callable[[str, str, bytes], None]
@@ -27,6 +27,45 @@ class Permission:
     kind: str
     """application or delegated."""
     opens: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an earlier run learned of one user's copy: enough to tell from an answer that it has not changed.
+
+    Whose copies are known, and what becomes of those that have not changed, is the audit's business.
+    """
+
+    signals: Mapping[str, str]
+    """The workload's own signals as they were."""
+    way: Way
+    """By which way the picture was read."""
+    read_at: datetime
+    """When it was read."""
+    pictures: frozenset[Picture] = frozenset({Picture.ONLY})
+    """Those of the workload's pictures that need not be read where they have not changed."""
+    recheck: bool = False
+    """Read them all the same, and say which had not changed: it shows whether that can be believed."""
+
+
+NOBODY_KNOWN: Mapping[str, Known] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A picture that, by what the service answered, is the one that was known. Its bytes were not asked for.
+
+    With `Known.recheck` the observation of the same picture follows it.
+    """
+
+    user_id: str
+    signals: Mapping[str, str]
+    """As they are now."""
+    picture: Picture = Picture.ONLY
+    judged: bool = True
+
+
+Seen = Observation | Unchanged
 
 
 class WorkloadRefused(Exception):
@@ -71,8 +110,11 @@ class Collector(Protocol):
         """
         ...
 
-    def collect(self, users: Sequence[User]) -> AsyncGenerator[Observation, None]:
-        """Observations of these users, in any order, every user at least once. Raises `WorkloadRefused`."""
+    def collect(self, users: Sequence[User], known: Mapping[str, Known] = NOBODY_KNOWN) -> AsyncGenerator[Seen, None]:
+        """Observations of these users, in any order, every user at least once. Raises `WorkloadRefused`.
+
+        `known`: what is known of some of them, by object id. Without it nobody is `Unchanged`.
+        """
         ...
 
 
@@ -122,10 +164,21 @@ def observed(
 
     What a service said is cut to what a person reads.
     """
-    kept = {name: told(value) for name, value in (signals or {}).items() if value}
+    kept = kept_signals(signals or {})
     return Observation(
         user.id, workload, status, way, now(), told(reason), told(detail), picture, judged, fingerprint, digest, kept
     )  # fmt: skip
+
+
+def kept_signals(signals: Mapping[str, str]) -> dict[str, str]:
+    """Signals as they are kept: without empty ones, and cut to what a person reads."""
+    return {name: told(value) for name, value in signals.items() if value}
+
+
+def same_signals(known: Mapping[str, str], now: Mapping[str, str], names: Iterable[str]) -> bool:
+    """Whether each of these signals is what it was; one that was cut when it was kept proves nothing."""
+    kept = kept_signals(now)
+    return all(known.get(name, "") == kept.get(name, "") and len(kept.get(name, "")) <= LONGEST for name in names)
 
 
 def unknown(

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Iterable, Sequence
+import re
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from auditor.collectors.contract import Keep, Permission, WorkloadRefused, at_once, observed, unknown
+from auditor.collectors.contract import (
+    NOBODY_KNOWN,
+    Keep,
+    Known,
+    Permission,
+    Seen,
+    Unchanged,
+    WorkloadRefused,
+    at_once,
+    observed,
+    unknown,
+)
 from auditor.collectors.pictures import look
 from auditor.model import Observation, Reason, Status, User, Way, Workload
 from auditor.services.errors import FinalForWorkload, Passing, ServiceError
@@ -19,6 +31,8 @@ PROBES = 12
 """Users whose 403 is waited for before EWS is taken to be off: a licence refuses some mailboxes, a switch all."""
 FEWEST_PROBES = 3
 ON, OFF = "on", "off"
+_TAG = re.compile(r"[\x21\x23-\x7e]{1,200}")
+"""An ETag that can be sent: strong, and of nothing that ends a header or its quotes."""
 SWITCHED_OFF = (
     "Exchange Web Services refuse every mailbox (403): they are switched off in this tenant or for this app,"
     " so the mailbox's photo can only be seen as Graph serves it"
@@ -88,7 +102,9 @@ class Exchange:
         # One or two refusals may be those mailboxes' own.
         self.learned = OFF if refused >= FEWEST_PROBES else ""
 
-    async def collect(self, users: Sequence[User]) -> AsyncGenerator[Observation, None]:
+    async def collect(
+        self, users: Sequence[User], known: Mapping[str, Known] = NOBODY_KNOWN
+    ) -> AsyncGenerator[Seen, None]:
         """One observation a user."""
         if self.learned == OFF:
             for user in users:
@@ -102,10 +118,11 @@ class Exchange:
                 )
             return
         self._several = min(self._several, max(1, len(users)))
-        work = (self._observe(user) for user in users)
+        work = (self._observe(user, known.get(user.id)) for user in users)
         async with aclosing(at_once(work, self.concurrency)) as results:
-            async for observation in results:
-                yield observation
+            async for seen in results:
+                for one in seen:
+                    yield one
 
     def _one_more_refusal(self, answer: EwsAnswer) -> None:
         """Count a 401; raises `WorkloadRefused` where the token was never taken, by several mailboxes."""
@@ -113,10 +130,10 @@ class Exchange:
         if not self._taken and self._unauthorised >= min(FEWEST_PROBES, self._several):
             raise _not_allowed(answer)
 
-    async def _ask(self, user: User) -> EwsAnswer:
-        answer = await self.ews.photo(user.mail or user.upn)
+    async def _ask(self, user: User, etag: str = "") -> EwsAnswer:
+        answer = await self.ews.photo(user.mail or user.upn, etag)
         self._taken = self._taken or answer.status not in {401, 403}
-        self._heard = self._heard or bool(answer.picture) or answer.no_photo
+        self._heard = self._heard or bool(answer.picture) or answer.no_photo or answer.unchanged
         return answer
 
     async def _is_exchange(self) -> bool:
@@ -126,26 +143,42 @@ class Exchange:
                 self._heard = await self.ews.answers()
         return self._heard
 
-    async def _observe(self, user: User) -> Observation:
+    async def _observe(self, user: User, known: Known | None) -> list[Seen]:
         with one_user():
-            return await self._photo(user)
+            return await self._photo(user, known)
 
-    async def _photo(self, user: User) -> Observation:
+    def _etag(self, known: Known | None) -> str:
+        """The ETag by which a known picture can be asked for; empty where there is none. Of the other form: none."""
+        etag = known.signals.get("etag", "") if known is not None and known.way is self.way else ""
+        return etag if _TAG.fullmatch(etag) else ""
+
+    async def _photo(self, user: User, known: Known | None) -> list[Seen]:
+        seen: list[Seen] = []
+        etag = self._etag(known)
         try:
-            answer = await self._ask(user)
-            if answer.status == 401:
-                self._one_more_refusal(answer)
-            if not answer.picture:
-                return await self._without_picture(user, answer)
-
-            async def again() -> bytes | None:
-                return (await self._ask(user)).picture or None
-
-            seen = await look(answer.picture, again, self.keep, content_type=answer.content_type)
+            answer = await self._ask(user, etag)
+            if etag and answer.unchanged:
+                if answer.etag in {"", etag}:
+                    seen.append(Unchanged(user.id, {"etag": etag}))
+                if seen and known is not None and not known.recheck:
+                    return seen
+                answer = await self._ask(user)
+            return [*seen, await self._observation(user, answer)]
         except FinalForWorkload:
             raise
         except ServiceError as error:
-            return unknown(user, self.workload, self.way, error)
+            return [*seen, unknown(user, self.workload, self.way, error)]
+
+    async def _observation(self, user: User, answer: EwsAnswer) -> Observation:
+        if answer.status == 401:
+            self._one_more_refusal(answer)
+        if not answer.picture:
+            return await self._without_picture(user, answer)
+
+        async def again() -> bytes | None:
+            return (await self._ask(user)).picture or None
+
+        seen = await look(answer.picture, again, self.keep, content_type=answer.content_type)
         return observed(
             user, self.workload, seen.status, self.way, reason=seen.reason, detail=seen.detail,
             fingerprint=seen.fingerprint, digest=seen.digest, signals={"etag": answer.etag, "looks": seen.looks},

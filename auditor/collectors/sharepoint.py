@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from auditor.collectors.contract import Keep, Permission, WorkloadRefused, at_once, observed, unknown
+from auditor.collectors.contract import (
+    NOBODY_KNOWN,
+    Keep,
+    Known,
+    Permission,
+    Seen,
+    Unchanged,
+    WorkloadRefused,
+    at_once,
+    observed,
+    same_signals,
+    unknown,
+)
 from auditor.collectors.pictures import Looked, look
-from auditor.model import Decision, Fingerprint, Observation, Picture, Reason, Status, User, Way, Workload
+from auditor.model import Decision, Fingerprint, Picture, Reason, Status, User, Way, Workload
 from auditor.photos import compare
 from auditor.services.errors import BadAnswer, FinalForWorkload, HostRefused, ServiceError
 from auditor.services.http import Answer
@@ -27,11 +41,30 @@ SIGNALS = (
     "SPS-PersonalSiteInstantiationState",
     "SPS-SavedAccountName",
 )
+STAMP = (
+    "SPS-PictureTimestamp",
+    "SPS-PicturePlaceholderState",
+    "SPS-PictureExchangeSyncState",
+    "PictureURL",
+    "PictureURL-host",
+    "PictureURL-sha256",
+)
+"""What of a profile tells whether its pictures are still the same."""
+SYNCHRONISED = "1"
+"""SPS-PictureExchangeSyncState of a picture that the synchronisation looks after, and stamps with its time."""
+SETTLED = timedelta(days=3)
+"""How long SharePoint may take to show what a profile says (72 hours are reported): what was read sooner after its
+stamp may be the picture from before."""
+_YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass
 class SharePoint:
-    """The profile, asked on the user's own geo; then the picture that is shown and the one that is stored."""
+    """The profile, asked on the user's own geo; then the picture that is shown and the one that is stored.
+
+    Pictures that are known are not read where the profile's stamp is the same. Only the synchronisation from Exchange
+    is known to stamp: a picture that a tool wrote, or that users without an Exchange licence are shown, is always read.
+    """
 
     people: People
     root: str
@@ -69,19 +102,21 @@ class SharePoint:
         first, second = (one.fingerprint for one in seen)
         return first if first is not None and second is not None and _equal(first, second) else None
 
-    async def collect(self, users: Sequence[User]) -> AsyncGenerator[Observation, None]:
+    async def collect(
+        self, users: Sequence[User], known: Mapping[str, Known] = NOBODY_KNOWN
+    ) -> AsyncGenerator[Seen, None]:
         """One observation a user for the picture that counts, and one for the other where there is one."""
-        work = (self._observe(user) for user in users)
+        work = (self._observe(user, known.get(user.id)) for user in users)
         async with aclosing(at_once(work, self.concurrency)) as results:
             async for observations in results:
                 for observation in observations:
                     yield observation
 
-    async def _observe(self, user: User) -> list[Observation]:
+    async def _observe(self, user: User, known: Known | None) -> list[Seen]:
         with one_user():
-            return await self._profile_and_pictures(user)
+            return await self._profile_and_pictures(user, known)
 
-    async def _profile_and_pictures(self, user: User) -> list[Observation]:
+    async def _profile_and_pictures(self, user: User, known: Known | None) -> list[Seen]:
         try:
             profile, site = await self._profile(user)
         except FinalForWorkload:
@@ -91,8 +126,10 @@ class SharePoint:
         if not profile.found:
             return [observed(user, self.workload, Status.NOT_PROVISIONED, Way.USERPHOTO)]
         signals = {name: profile.properties.get(name, "") for name in SIGNALS}
-        signals["PictureURL"] = "set" if profile.properties.get("PictureURL") else ""
-        signals["PictureURL-host"] = self._strange_host(profile.properties.get("PictureURL", ""))
+        url = profile.properties.get("PictureURL", "")
+        signals["PictureURL"] = "set" if url else ""
+        signals["PictureURL-host"] = self._strange_host(url)
+        signals["PictureURL-sha256"] = hashlib.sha256(url.encode("utf-8", "replace")).hexdigest()[:16] if url else ""
         if profile.status != 200:
             told = profile.error or f"HTTP {profile.status}"
             return [
@@ -107,7 +144,7 @@ class SharePoint:
                          detail=f"the profile under this name {told}",
                          signals=signals | {"msOnline-ObjectId": owner})
             ]  # fmt: skip
-        return await self._pictures(user, site, profile, signals)
+        return await self._pictures(user, site, url, signals, known)
 
     async def _profile(self, user: User) -> tuple[ProfileAnswer, str]:
         """The profile as the user's own geo has it, and that geo's My Site host.
@@ -157,29 +194,40 @@ class SharePoint:
         return "" if origin in self.my_sites else origin.removeprefix("https://")
 
     async def _pictures(
-        self, user: User, site: str, profile: ProfileAnswer, signals: Mapping[str, str]
-    ) -> list[Observation]:
-        url = profile.properties.get("PictureURL", "")
-        shown, stored = await asyncio.gather(self._shown(user, site, url=bool(url)), self._stored(url))
+        self, user: User, site: str, url: str, signals: Mapping[str, str], known: Known | None
+    ) -> list[Seen]:
+        same = _unchanged(user, signals, known) if known is not None else frozenset()
+        left_out = frozenset() if known is not None and known.recheck else same
+        shown, stored = await asyncio.gather(
+            _nothing() if Picture.SHOWN in left_out else self._shown(user, site, url=bool(url)),
+            _nothing() if Picture.STORED in left_out else self._stored(url),
+        )
         # What is shown counts. Where it cannot be read, what is stored counts for users with an Exchange
         # licence; without one SharePoint shows the Microsoft 365 photo whatever is stored (MC653734).
-        from_stored = shown.status is Status.UNKNOWN and stored is not None and user.exchange_plan
-        observations = [
-            observed(
-                user, self.workload, shown.status, Way.USERPHOTO, reason=shown.reason, detail=shown.detail,
-                picture=Picture.SHOWN, judged=not from_stored, fingerprint=shown.fingerprint, digest=shown.digest,
-                signals={**signals, "looks": shown.looks},
-            )
-        ]  # fmt: skip
+        is_stored = stored is not None or Picture.STORED in left_out
+        from_stored = shown is not None and shown.status is Status.UNKNOWN and is_stored and user.exchange_plan
+        seen: list[Seen] = []
+        if Picture.SHOWN in same:
+            seen.append(Unchanged(user.id, signals, Picture.SHOWN, judged=not from_stored))
+        if shown is not None:
+            seen.append(
+                observed(
+                    user, self.workload, shown.status, Way.USERPHOTO, reason=shown.reason, detail=shown.detail,
+                    picture=Picture.SHOWN, judged=not from_stored, fingerprint=shown.fingerprint, digest=shown.digest,
+                    signals={**signals, "looks": shown.looks},
+                )
+            )  # fmt: skip
+        if Picture.STORED in same:
+            seen.append(Unchanged(user.id, signals, Picture.STORED, judged=from_stored))
         if stored is not None:
-            observations.append(
+            seen.append(
                 observed(
                     user, self.workload, stored.status, Way.PICTURE_LIBRARY, reason=stored.reason,
                     detail=stored.detail, picture=Picture.STORED, judged=from_stored,
                     fingerprint=stored.fingerprint, digest=stored.digest, signals={**signals, "looks": stored.looks},
                 )
             )  # fmt: skip
-        return observations
+        return seen
 
     async def _shown(self, user: User, site: str, *, url: bool) -> Looked:
         async def read() -> Answer:
@@ -209,6 +257,27 @@ class SharePoint:
             return await self.people.stored(url)
 
         return await _read(read, self.keep)
+
+
+async def _nothing() -> None:
+    """In place of a picture that is not read."""
+
+
+def _unchanged(user: User, signals: Mapping[str, str], known: Known) -> frozenset[Picture]:
+    """Which of the known pictures the profile says are still the same; none where it cannot tell."""
+    if not user.exchange_plan or signals["SPS-PictureExchangeSyncState"] != SYNCHRONISED:
+        return frozenset()
+    stamped = _stamped(signals["SPS-PictureTimestamp"])
+    if stamped is None or known.read_at - stamped < SETTLED or not same_signals(known.signals, signals, STAMP):
+        return frozenset()
+    return known.pictures
+
+
+def _stamped(timestamp: str) -> datetime | None:
+    """SPS-PictureTimestamp: seconds since the year one (the unit is inferred from published answers)."""
+    if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) == 11):
+        return None
+    return _YEAR_ONE + timedelta(seconds=int(timestamp))
 
 
 async def _read(read: Callable[[], Awaitable[Answer]], keep: Keep) -> Looked:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from auditor.collectors.contract import Keep, Permission, observed, unknown
+from auditor.collectors.contract import (
+    NOBODY_KNOWN,
+    Keep,
+    Known,
+    Permission,
+    Seen,
+    Unchanged,
+    observed,
+    same_signals,
+    unknown,
+)
 from auditor.collectors.pictures import Looked, look
-from auditor.model import Fingerprint, Observation, Reason, Status, User, Way, Workload
+from auditor.model import Fingerprint, Reason, Status, User, Way, Workload
 from auditor.services.errors import BadAnswer, FinalForWorkload, Passing, ServiceError
 from auditor.services.retries import one_user
 from auditor.services.yammer import Engage, EngageUser
@@ -34,6 +44,10 @@ class Found:
     looks: str
     digest: str = ""
     activated_at: str = ""
+    unchanged: bool = False
+    """Whether its picture has the id of the one that was known of it."""
+    read: bool = True
+    """False where it therefore was not read."""
 
 
 @dataclass
@@ -66,47 +80,51 @@ class Yammer:
         """
         return await self.engage.page(number)
 
-    async def found(self, listed: Sequence[EngageUser]) -> list[Found]:
-        """The accounts of a page, their pictures read while their signed addresses live."""
+    async def found(self, listed: Sequence[EngageUser], known: Mapping[str, Known] = NOBODY_KNOWN) -> list[Found]:
+        """The accounts of a page, their pictures read while their signed addresses live; `known` by Engage id."""
         gate = asyncio.Semaphore(self.concurrency)
 
         async def one(user: EngageUser) -> Found:
             async with gate:
                 with one_user():
-                    return await self._found(user)
+                    return await self._found(user, known.get(user.id))
 
         return list(await asyncio.gather(*(one(user) for user in listed if not user.nameless)))
 
-    async def by_email(self, users: Sequence[User]) -> AsyncIterator[Observation]:
+    async def by_email(self, users: Sequence[User], known: Mapping[str, Known] = NOBODY_KNOWN) -> AsyncIterator[Seen]:
         """A few users, each asked for by its addresses in turn: mail, UPN, then the others.
 
         First one page of the list, which cannot be empty: a 404 of a host that is no Viva Engage says nothing.
+        `known` is by object id.
         """
         if not await self.engage.page(1):
             raise BadAnswer("Viva Engage lists nobody at all", reason=Reason.LIST_INCOMPLETE)
         for user in users:
             try:
                 with one_user():
-                    found = await self._by_email(user)
-                yield found
+                    seen = await self._by_email(user, known.get(user.id))
+                for one in seen:
+                    yield one
             except FinalForWorkload:
                 raise
             except ServiceError as error:
                 yield unknown(user, self.workload, Way.BY_EMAIL, error)
 
-    async def _by_email(self, user: User) -> Observation:
+    async def _by_email(self, user: User, known: Known | None) -> list[Seen]:
         candidates: dict[str, Found] = {}
         for address in addresses_of(user):
             for account in await self.engage.by_email(address):
                 if account.id not in candidates:
-                    candidates[account.id] = await self._found(account)
+                    candidates[account.id] = await self._found(account, known)
             if candidates:
                 break
         return join(user, list(candidates.values()), Way.BY_EMAIL)
 
-    async def _found(self, user: EngageUser) -> Found:
-        seen = await self._picture(user)
+    async def _found(self, user: EngageUser, known: Known | None) -> Found:
         picture_id = user.picture_id if user.has_picture else ""
+        unchanged = known is not None and _unchanged(user.id, picture_id, known)
+        read = not unchanged or (known is not None and known.recheck)
+        seen = await self._picture(user) if read else Looked(Status.UNKNOWN)
         return Found(
             user.id,
             user.addresses,
@@ -118,6 +136,8 @@ class Yammer:
             seen.looks,
             seen.digest,
             user.activated_at,
+            unchanged,
+            read,
         )
 
     async def _picture(self, user: EngageUser) -> Looked:
@@ -161,20 +181,30 @@ def addresses_of(user: User) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one.strip().lower() for one in (user.mail, user.upn, *user.addresses) if one))
 
 
-def join(user: User, candidates: Sequence[Found], way: Way) -> Observation:
-    """The observation of a user who has these Engage accounts; two are ambiguous, none means not provisioned."""
+def _unchanged(engage_id: str, picture_id: str, known: Known) -> bool:
+    now = {"engage_id": engage_id, "picture_id": picture_id}
+    return bool(engage_id and picture_id) and same_signals(known.signals, now, now)
+
+
+def join(user: User, candidates: Sequence[Found], way: Way) -> list[Seen]:
+    """What is seen of a user who has these Engage accounts; two are ambiguous, none means not provisioned."""
     if len(candidates) > 1:
-        return observed(
-            user, Workload.YAMMER, Status.UNKNOWN, way, reason=Reason.AMBIGUOUS, detail=AMBIGUOUS,
-            signals={"engage_ids": " ".join(sorted(one.id for one in candidates))},
-        )  # fmt: skip
+        return [
+            observed(
+                user, Workload.YAMMER, Status.UNKNOWN, way, reason=Reason.AMBIGUOUS, detail=AMBIGUOUS,
+                signals={"engage_ids": " ".join(sorted(one.id for one in candidates))},
+            )
+        ]  # fmt: skip
     if not candidates:
-        return observed(user, Workload.YAMMER, Status.NOT_PROVISIONED, way)
+        return [observed(user, Workload.YAMMER, Status.NOT_PROVISIONED, way)]
     one = candidates[0]
-    return observed(
-        user, Workload.YAMMER, one.status, way, reason=one.reason, detail=one.detail, fingerprint=one.fingerprint,
-        digest=one.digest,
-        signals={
-            "engage_id": one.id, "picture_id": one.picture_id, "activated_at": one.activated_at, "looks": one.looks,
-        },
-    )  # fmt: skip
+    signals = {"engage_id": one.id, "picture_id": one.picture_id, "activated_at": one.activated_at}
+    seen: list[Seen] = [Unchanged(user.id, signals)] if one.unchanged else []
+    if one.read:
+        seen.append(
+            observed(
+                user, Workload.YAMMER, one.status, way, reason=one.reason, detail=one.detail,
+                fingerprint=one.fingerprint, digest=one.digest, signals={**signals, "looks": one.looks},
+            )
+        )  # fmt: skip
+    return seen

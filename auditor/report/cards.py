@@ -203,8 +203,8 @@ def _slot(entry: Entry, workload: str, row: dict[Any, Any] | None, pictures: Pic
         word=word,
         drifts=verdict in DRIFT,
         size=f"{row['width']} × {row['height']} px" if row["width"] and row["height"] else "",
-        dated=f"picture of {_day(own)}" if own else _date(row["observed_at"]),
-        moment=f"{own:%Y-%m-%dT%H:%M:%SZ}" if own else _iso(row["observed_at"]),
+        dated=f"picture of {_day(own)}" if own else _date(_read_at(row)),
+        moment=f"{own:%Y-%m-%dT%H:%M:%SZ}" if own else _iso(_read_at(row)),
         own_date=own is not None,
         distance=_distance(row["distance"]),
         remark=remark,
@@ -236,7 +236,15 @@ def _detail(row: dict[Any, Any]) -> Detail:
         Fact("Distance", _distance(row["distance"])),
         Fact("SHA-256", _text(row["sha256"])),
         Fact("Read by", wording.WAYS.get(way, way)),
-        Fact("Read at", _moment(row["observed_at"]), _iso(row["observed_at"])),
+        Fact("Read at", _moment(_read_at(row)), _iso(_read_at(row))),
+        *(
+            (
+                Fact("Read in run", _text(row["read_in"])),
+                Fact("Unchanged at", _moment(row["observed_at"]), _iso(row["observed_at"])),
+            )
+            if _text(row.get("read_in"))
+            else ()
+        ),
         *(Fact(name, value) for name, value in _signals(row).items()),
     ]
     return Detail(_text(row["workload"]), tuple(fact for fact in facts if fact.text))
@@ -263,6 +271,12 @@ def _own_date(signals: dict[str, str]) -> datetime | None:
     if not (seconds.isascii() and seconds.isdigit() and len(seconds) == 11):
         return None
     return _YEAR_ONE + timedelta(seconds=int(seconds))
+
+
+def _read_at(row: dict[Any, Any]) -> Any:
+    """When the picture was read: by the run that is shown, or by an earlier one from which it was carried over."""
+    earlier = row.get("read_at")
+    return row["observed_at"] if earlier is None or pd.isna(earlier) else earlier
 
 
 def _date(value: Any) -> str:

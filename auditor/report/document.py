@@ -81,6 +81,7 @@ def head(view: RunView, tally: Tally, *, redact: bool = False) -> dict[str, Any]
             for fact in facts.tenant_facts
         ],
         "since": facts.since.document() if facts.since else None,
+        "baseline": facts.carried.document() if facts.carried else None,
     }
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from auditor.model import Workload
-from auditor.report import wording
+from auditor.report import carried, wording
 from auditor.report.reasons import Mend
 from auditor.report.since import Since, read_since
 from auditor.report.text import count, listed
@@ -122,6 +122,8 @@ class Facts:
     tenant_facts: tuple[TenantFact, ...]
     since: Since | None = None
     """What changed since the baseline; None where the run had none."""
+    carried: carried.Carried | None = None
+    """What was carried over from a baseline; None where the run had none."""
 
     @property
     def duration(self) -> str:
@@ -188,6 +190,7 @@ def read(manifest: Mapping[str, Any]) -> Facts:
             for item in map(_mapping, _sequence(manifest.get("tenant_facts")))
         ),
         since=read_since(manifest),
+        carried=carried.read(manifest),
     )
 
 
@@ -252,6 +255,7 @@ def redacted(facts: Facts) -> Facts:
             if item.cause in wording.CAUSES or item.cause in wording.TROUBLES
         ),
         since=replace(facts.since, note="") if facts.since else None,
+        carried=replace(facts.carried, run_id="", path="", note="") if facts.carried else None,
     )
 
 

@@ -182,7 +182,9 @@ def _copy(row: Mapping[Any, Any]) -> Copy:
         reason=str(row["reason"]),
         note=str(row["note"]),
         way=wording.WAYS.get(way, way),
-        read_at="" if pd.isna(row["observed_at"]) else pd.Timestamp(row["observed_at"]).isoformat(),
+        read_at=next(
+            (pd.Timestamp(at).isoformat() for at in (row.get("read_at"), row["observed_at"]) if pd.notna(at)), ""
+        ),
         sha256=str(row["sha256"]),
     )
 

@@ -124,11 +124,14 @@ class RunFolder:
         entry = self.manifest["parts"][part]
         with whole_file(target) as temporary:
             frames.write_table(made, temporary)
-            entry["next"] = {"rows": made.num_rows, "sha256": digest_of(temporary)}
-            self._save()
+            digest = digest_of(temporary)
+            with self._turn:
+                entry["next"] = {"rows": made.num_rows, "sha256": digest}
+                self._save()
         flush_folder(target.parent)
-        self.manifest["parts"][part] = entry["next"]
-        self._save()
+        with self._turn:
+            self.manifest["parts"][part] = entry["next"]
+            self._save()
 
     def problem_of(self, part: str) -> str:
         """What is wrong with a part's file, as half a sentence; empty where it is as it was written."""
@@ -151,7 +154,9 @@ class RunFolder:
                 " Put back a copy of it, or audit anew into another folder."
             )
         try:
-            return frames.read_table(self.path / part, columns)
+            if columns is not None:
+                return frames.read_table(self.path / part, columns)
+            return frames.with_reading(frames.read_table(self.path / part))
         except (OSError, pa.ArrowException):
             raise RunError(f"The part {self.path / part} cannot be read as Parquet. Audit anew.") from None
 
@@ -205,8 +210,9 @@ class RunFolder:
         return [frames.user_of(row) for row in self.read_part(users_part(shard)).to_pylist()]
 
     def write_observations(self, workload: Workload, shard: int, observations: Iterable[Observation]) -> None:
-        """Write one part of observations."""
-        self.write_part(observations_part(workload, shard), frames.observations_table(observations))
+        """Write one part of observations; one that is there is replaced."""
+        part, made = observations_part(workload, shard), frames.observations_table(observations)
+        (self.replace_part if self.has(part) else self.write_part)(part, made)
 
     # -- work in progress -----------------------------------------------------------------------------
 
@@ -223,10 +229,14 @@ class RunFolder:
 
     def keep(self, sha256: str, form: str, data: bytes) -> None:
         """Keep a picture once, under its digest."""
-        folder = make_folder(self.photos / sha256[:2])
-        target = folder / f"{sha256}.{EXTENSIONS.get(form, 'bin')}"
+        target = self.picture(sha256, form)
+        make_folder(target.parent)
         if not target.exists():
             write_bytes(target, data)
+
+    def picture(self, sha256: str, form: str) -> Path:
+        """The file of a picture, whether or not it is kept."""
+        return self.photos / sha256[:2] / f"{sha256}.{EXTENSIONS.get(form, 'bin')}"
 
     def drop_pictures(self, wanted: frozenset[str]) -> int:
         """Delete every kept picture but these; how many are left."""

@@ -18,7 +18,11 @@ from auditor.model import (
     Column,
     Fingerprint,
     Observation,
+    Picture,
+    Status,
     User,
+    Way,
+    Workload,
 )
 from auditor.services.text import writable
 
@@ -107,6 +111,8 @@ def observation_row(observation: Observation) -> dict[str, Any]:
         "detail": observation.detail,
         "way": str(observation.way),
         "observed_at": observation.observed_at,
+        "read_at": observation.read_at or observation.observed_at,
+        "read_in": observation.read_in,
         "signals": json.dumps(dict(observation.signals), ensure_ascii=False, sort_keys=True),
         **fingerprint_row(observation.fingerprint, observation.digest),
     }
@@ -117,6 +123,25 @@ def fingerprint_of(row: dict[str, Any]) -> Fingerprint | None:
     if not row["recipe"]:
         return None
     return Fingerprint(**{column.name: row[column.name] for column in FINGERPRINT_COLUMNS})
+
+
+def observation_of(row: dict[str, Any]) -> Observation:
+    """The observation of a row of `OBSERVATION_COLUMNS`."""
+    made = fingerprint_of(row)
+    return Observation(
+        row["user_id"], Workload(row["workload"]), Status(row["status"]), Way(row["way"]), row["observed_at"],
+        row["reason"], row["detail"], Picture(row["picture"]), row["judged"], made, "" if made else row["sha256"],
+        json.loads(row["signals"]), row["read_at"] if row["read_in"] else None, row["read_in"],
+    )  # fmt: skip
+
+
+def with_reading(part: pa.Table) -> pa.Table:
+    """Observations or verdicts with the columns that say when a picture was read; of old runs: when it was observed."""
+    if "read_at" in part.column_names or "observed_at" not in part.column_names:
+        return part
+    place = part.column_names.index("observed_at") + 1
+    nothing = pa.array([""] * part.num_rows, pa.string())
+    return part.add_column(place, "read_at", part["observed_at"]).add_column(place + 1, "read_in", nothing)
 
 
 def users_table(users: Iterable[User]) -> pa.Table:

@@ -77,6 +77,8 @@ class EwsAnswer:
     back_off: float | None = None
     """Seconds that a busy Exchange asks us to wait, told in the body."""
     content_type: str = ""
+    unchanged: bool = False
+    """The picture is the one whose ETag was sent along: 304 in the REST form, HasChanged false in SOAP."""
 
 
 @dataclass
@@ -86,14 +88,14 @@ class Ews:
     api: Api
     protocol: str
 
-    async def photo(self, email: str) -> EwsAnswer:
-        """GetUserPhoto for one address, in the configured form.
+    async def photo(self, email: str, etag: str = "") -> EwsAnswer:
+        """GetUserPhoto for one address, in the configured form; `etag` is one that the caller has the picture of.
 
         Raises `Throttled` where Exchange stays busy: it may say so inside a 200 (ews-throttling-in-exchange), and
         `ServiceError` for an address that XML cannot hold.
         """
         for _ in range(ATTEMPTS):
-            answer = await self._ask(email)
+            answer = await self._ask(email, etag)
             if answer.code not in BUSY:
                 return answer
             # Everyone waits: the budget that is spent belongs to the app.
@@ -109,9 +111,12 @@ class Ews:
         answer = await self.api.post(PATH, content, headers=_SOAP_HEADERS, whole=soap_answer)
         return bool(_code(_parse(answer.body)))
 
-    async def _ask(self, email: str) -> EwsAnswer:
+    async def _ask(self, email: str, etag: str) -> EwsAnswer:
         # The anchor sends the request to the server that holds the mailbox (as exchangelib does).
         headers = {"X-AnchorMailbox": email} if email.isascii() and email.isprintable() else {}
+        if etag:
+            # Both forms take it (how-to-get-user-photos, ews-managed-api GetUserPhotoRequest.AddHeaders).
+            headers["If-None-Match"] = f'"{etag}"'
         if self.protocol == "rest":
             query = urlencode({"email": email, "size": SIZE})
             answer = await self.api.get(
@@ -163,22 +168,25 @@ def _rest(answer: Answer) -> EwsAnswer:
     picture = answer.body if answer.status == 200 and root is None else b""
     return EwsAnswer(
         answer.status, picture, _code(root), _etag(answer), diagnostics,
-        back_off=_back_off(root), content_type=answer.content_type,
+        back_off=_back_off(root), content_type=answer.content_type, unchanged=answer.status == 304,
     )  # fmt: skip
 
 
 def _soap(answer: Answer) -> EwsAnswer:
     diagnostics, root = answer.headers.get("x-ms-diagnostics", ""), _parse(answer.body)
-    picture, code, no_photo = b"", _code(root), False
+    picture, code, no_photo, unchanged = b"", _code(root), False, False
     response = root.find(f".//{_MESSAGES}GetUserPhotoResponse") if root is not None else None
     if response is not None:
-        changed = response.findtext(f"{_MESSAGES}HasChanged", "").strip() in {"true", "1"}
+        said = response.findtext(f"{_MESSAGES}HasChanged", "").strip()
         try:
             picture = base64.b64decode("".join(response.findtext(f"{_MESSAGES}PictureData", "").split()), validate=True)
-            no_photo = changed and not picture and code == "NoError" and response.get("ResponseClass") == "Success"
+            nothing = not picture and code == "NoError" and response.get("ResponseClass") == "Success"
+            no_photo, unchanged = nothing and said in {"true", "1"}, nothing and said in {"false", "0"}
         except (binascii.Error, ValueError):
             code = "PictureDataNotBase64"
-    return EwsAnswer(answer.status, picture, code, _etag(answer), diagnostics, no_photo, _back_off(root))
+    return EwsAnswer(
+        answer.status, picture, code, _etag(answer), diagnostics, no_photo, _back_off(root), unchanged=unchanged
+    )
 
 
 def _code(root: Element | None) -> str:

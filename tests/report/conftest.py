@@ -216,7 +216,8 @@ def fabricate(tmp_path_factory: pytest.TempPathFactory) -> Fabricate:
                         [{"cause": why, "confidence": "likely", "evidence": evidence}] if why in CAUSES else []
                     ),
                     "picture": "shown" if sharepoint else "only", "way": "graph_batch" if not place else "userphoto",
-                    "observed_at": STARTED + timedelta(seconds=number), "sha256": digest,
+                    "observed_at": STARTED + timedelta(seconds=number),
+                    "read_at": STARTED + timedelta(seconds=number), "read_in": "", "sha256": digest,
                     "format": "JPEG" if digest else "", "width": width, "height": height, "size": size,
                     "signals": json.dumps({"SPS-PictureTimestamp": "63799442436", "SPS-PicturePlaceholderState": "0"})
                     if sharepoint and digest else "{}",
