@@ -385,10 +385,11 @@
         all.departments[all.department[user]] && make("span", {}, make("bdi", {}, all.departments[all.department[user]])),
         masks[all.kind[user]].length > 1 || all.kind[user] & 1 ? make("span", {}, masks[all.kind[user]].filter((kind) => kind !== "member").map((kind) => words[`kind_${kind}`]).join(", ")) : null),
     ];
+    const accepted = (one) => one.accepted ? make("p", { class: "accepted" }, icon("match"), make("span", {}, say("accepted", { why: one.accepted }))) : null;
     const reasons = (user, found) => {
       if (found) {
         return (found.findings || []).map((one) => make("li", { class: `v-${one.verdict}` }, icon(one.verdict),
-          make("div", {}, make("p", {}, make("b", {}, `${one.cause}. `), one.sentence),
+          make("div", {}, make("p", {}, make("b", {}, `${one.cause}. `), one.sentence), accepted(one),
             one.evidence ? make("p", { class: "quiet evidence" }, ...prose(one.evidence)) : null,
             one.fix ? make("p", { class: "remedy" }, icon("wrench"), make("span", {}, ...prose(one.fix))) : null)));
       }
@@ -492,7 +493,7 @@
         const button = one.fix && make("button", { type: "button", class: "copy" }, words.copy_fix);
         button?.addEventListener("click", () => copied(one.fix.replace(/`/g, ""), button));
         return make("li", { class: `v-${one.verdict}` }, icon(one.verdict),
-          make("div", {}, make("p", {}, make("b", {}, `${one.cause}. `), one.sentence),
+          make("div", {}, make("p", {}, make("b", {}, `${one.cause}. `), one.sentence), accepted(one),
             one.evidence ? make("p", { class: "quiet" }, ...prose(one.evidence)) : null,
             one.fix ? make("p", { class: "remedy" }, icon("wrench"), make("span", {}, ...prose(one.fix))) : null, button || null,
             ...(one.others || []).map(([cause, confidence, evidence]) =>

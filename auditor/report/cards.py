@@ -82,6 +82,8 @@ class Finding:
     fix: str
     others: tuple[Other, ...]
     """The other causes that fit, the surest first."""
+    accepted: str = ""
+    """Why it is an accepted exception; empty where it is not."""
 
 
 @dataclass(frozen=True)
@@ -236,6 +238,7 @@ def _finding(row: dict[Any, Any]) -> Finding:
         evidence=_text(row["evidence"]),
         fix=_text(row["fix"]),
         others=_others(row, cause),
+        accepted=_text(row.get("accepted")),
     )
 
 

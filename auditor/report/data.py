@@ -122,6 +122,7 @@ def _user(card: Card, part: int, home: dict[str, int]) -> Json:
                     "cause": visible(found.cause_name),
                     "evidence": _prose(as_sentence(found.evidence)),
                     "fix": _prose(found.fix),
+                    "accepted": visible(found.accepted),
                     "others": [
                         [visible(other.cause_name), visible(other.confidence), _prose(as_sentence(other.evidence))]
                         for other in found.others

@@ -59,6 +59,20 @@ class ErrorRate:
 
 
 @dataclass(frozen=True)
+class Exempt:
+    """One accepted exception and what became of it."""
+
+    whose: str
+    where: str
+    reason: str
+    who: str
+    until: str
+    findings: int
+    state: str
+    """A word of `wording.EXCEPTION_STATES`."""
+
+
+@dataclass(frozen=True)
 class TenantFact:
     """A cause that concerns the whole tenant: found once, shown once."""
 
@@ -116,6 +130,7 @@ class Facts:
     settings: tuple[Setting, ...]
     photos: str
     tenant_facts: tuple[TenantFact, ...]
+    exceptions: tuple[Exempt, ...] = ()
 
     @property
     def duration(self) -> str:
@@ -181,6 +196,7 @@ def read(manifest: Mapping[str, Any]) -> Facts:
             TenantFact(_text(item.get("cause")), _text(item.get("sentence")), _text(item.get("fix")))
             for item in map(_mapping, _sequence(manifest.get("tenant_facts")))
         ),
+        exceptions=tuple(_exceptions(_mapping(manifest.get("exceptions")))),
     )
 
 
@@ -196,6 +212,23 @@ def _changes(scope: Mapping[str, Any]) -> Iterator[str]:
             more = f" and {len(upns) - _NAMED:,} more (manifest.json)" if len(upns) > _NAMED else ""
             shown = ", ".join(upns[:_NAMED])
             yield f"{count(len(upns), 'account')} {words} while the audit ran: {shown}{more}."
+
+
+def _exceptions(told: Mapping[str, Any]) -> Iterator[Exempt]:
+    entries, outcomes = _sequence(told.get("entries")), _sequence(told.get("outcome"))
+    for entry, outcome in zip(map(_mapping, entries), map(_mapping, outcomes), strict=False):
+        rules = (f"{name} {_text(value)}" for name, value in _mapping(entry.get("filter")).items())
+        places = [wording.workload(name) for name in _sequence(entry.get("workload"))]
+        verdicts = [wording.verdict(name).lower() for name in _sequence(entry.get("verdict"))]
+        yield Exempt(
+            whose=_text(entry.get("user")) or listed(list(rules)),
+            where=f"{listed(places)}: {listed(verdicts)}",
+            reason=_text(entry.get("reason")),
+            who=_text(entry.get("who")),
+            until=_text(entry.get("until")),
+            findings=_number(outcome.get("findings")) or 0,
+            state=wording.EXCEPTION_STATES.get(_text(outcome.get("state")), ""),
+        )
 
 
 def redacted(facts: Facts) -> Facts:
@@ -224,6 +257,7 @@ def redacted(facts: Facts) -> Facts:
             changes=(),
         ),
         settings=(),
+        exceptions=(),
         tenant_facts=tuple(
             TenantFact(item.cause, f"{wording.cause(item.cause)}.", "")
             for item in facts.tenant_facts

@@ -45,6 +45,8 @@ class Copy:
     read_at: str
     """ISO 8601, UTC; empty where nobody was asked."""
     sha256: str
+    accepted: str
+    """Why this drift is an accepted exception; empty where it is not."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,7 @@ def _copy(row: Mapping[Any, Any]) -> Copy:
         way=wording.WAYS.get(way, way),
         read_at="" if pd.isna(row["observed_at"]) else pd.Timestamp(row["observed_at"]).isoformat(),
         sha256=str(row["sha256"]),
+        accepted=str(row["accepted"]),
     )
 
 
@@ -210,6 +213,7 @@ def _causes(row: Mapping[Any, Any], *, fresh: bool) -> Iterator[Cause]:
     # Whose photo a wrong one is shows only where everybody's reference is at hand.
     alone = fresh and verdict in {Verdict.MISMATCH, Verdict.UNEXPECTED}
     said = (
+        ("Accepted", str(row["accepted"])),
         ("Found", as_sentence(str(row["evidence"]))),
         ("Would settle it", wording.SETTLED_BY_A_WHOLE_AUDIT if alone else ""),
         ("Fix", as_sentence(str(row["fix"]))),
