@@ -20,6 +20,7 @@ from auditor import __version__
 from auditor.collection import Progress, collect, read_again, recount, remember_directory
 from auditor.collectors.build import Services, permissions
 from auditor.directory import ScopeError, list_users
+from auditor.exceptions import EXCEPTIONS, read_file, recorded
 from auditor.judgement import judge_run, lacking_pictures
 from auditor.photos import RECIPE
 from auditor.photos.thresholds import ERROR_RATES
@@ -198,7 +199,14 @@ def _manifest(settings: Settings) -> dict[str, Any]:
         "settings": [asdict(setting) for setting in settings.found],
         "question": _question(settings),
         "parts": {},
+        **_exceptions(settings),
     }
+
+
+def _exceptions(settings: Settings) -> dict[str, Any]:
+    """What is accepted is read once, when the run begins: a resumed run goes by the same."""
+    file = settings.exceptions
+    return {EXCEPTIONS: recorded(file, read_file(file))} if file is not None else {}
 
 
 def _question(settings: Settings) -> dict[str, Any]:

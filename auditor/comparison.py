@@ -80,7 +80,8 @@ def judge(
     """The verdicts of some users, complete and in the directory's order.
 
     `users` has `USER_COLUMNS`; `observations` has `OBSERVATION_COLUMNS`, every row of these users in every
-    workload that was read. Returns `VERDICT_COLUMNS`; cause, evidence, fix and causes are empty: diagnosis fills them.
+    workload that was read. Returns `VERDICT_COLUMNS`; cause, evidence, fix, causes and
+    accepted are empty: later steps fill them.
     """
     judged = observations[observations["judged"]]
     held = judged[judged["workload"] == reference].set_index("user_id")
@@ -110,7 +111,7 @@ def judge(
     rows["kind"], rows["note"], rows["distance"] = kinds, notes, distances
     _say_why_unchecked(rows, held)
     _note_other_picture(rows, observations)
-    for column in ("cause", "evidence", "fix", "causes"):
+    for column in ("cause", "evidence", "fix", "causes", "accepted"):
         rows[column] = ""
     return _ordered(rows, users)
 

@@ -20,6 +20,7 @@ from auditor.diagnosis.fixes import FIXES
 from auditor.diagnosis.owners import Owners, index, shared
 from auditor.diagnosis.rules import Case, diagnose, explain_without_drift
 from auditor.diagnosis.tenant import tenant_facts
+from auditor.exceptions import EXCEPTIONS, Applied, apply, day_of, of_manifest, outcome
 from auditor.model import (
     DRIFT,
     EXEMPT_REASONS,
@@ -74,6 +75,8 @@ def judge_run(run: RunFolder, require: Sequence[Workload], progress: Progress) -
     counts: Counter[str] = Counter()
     learned: Counter[str] = Counter()
     wanted: set[str] = set()
+    entries, accepted = of_manifest(run.manifest), Counter[tuple[str, str]]()
+    applied: list[Applied] = []
     for shard in range(run.shards):
         users: pd.DataFrame = run.read_part(users_part(shard)).to_pandas()
         parts = [run.read_part(observations_part(workload, shard)) for workload in workloads]
@@ -81,11 +84,16 @@ def judge_run(run: RunFolder, require: Sequence[Workload], progress: Progress) -
         verdicts = judge(users, observations.to_pandas(), run.manifest["reference"])
         _diagnose(verdicts, observations, users, owners)
         _note_shared(verdicts, owners.shared)
+        if entries:
+            applied.append(apply(entries, day_of(run.manifest), users, verdicts))
+            verdicts["accepted"] = applied[-1].sentences
         run.write_part(
             verdicts_part(shard),
             pa.Table.from_pandas(verdicts, schema=frames.schema(VERDICT_COLUMNS), preserve_index=False),
         )
         tally.update(zip(verdicts["workload"], verdicts["verdict"], strict=True))
+        answered_for = verdicts[verdicts["accepted"] != ""]
+        accepted.update(zip(answered_for["workload"], answered_for["verdict"], strict=True))
         unknown = verdicts[verdicts["status"] == Status.UNKNOWN]
         reasons.update(zip(unknown["workload"], unknown["reason"], strict=True))
         counts.update(verdicts["workload"])
@@ -102,21 +110,25 @@ def judge_run(run: RunFolder, require: Sequence[Workload], progress: Progress) -
     incomplete = [_told(sentence, refusals) for sentence in _incomplete(reasons, counts, learned, require)]
     if problem := run.manifest["scope"].get("problem"):
         incomplete.insert(0, f"The directory's list may not be whole: {problem}. To mend it: audit again.")
-    outcome = {
+    found = {
         "complete": not incomplete,
         "incomplete_because": incomplete,
         "tallies": _nested(tally),
+        "accepted": _nested(accepted),
         "unknown_reasons": _nested(reasons),
         "tenant_facts": facts,
         "shared_pictures": {"pictures": owners.pictures, "accounts": len(owners.shared)},
         "workloads": _workloads(run, workloads),
         "require": [str(workload) for workload in require],
     }
+    if entries:
+        told = outcome(entries, day_of(run.manifest), applied)
+        found[EXCEPTIONS] = run.manifest[EXCEPTIONS] | {"outcome": told}
     now = datetime.now(UTC).replace(microsecond=0).isoformat()
     if run.finished:
-        run.update(**outcome, judged_again=now)
+        run.update(**found, judged_again=now)
     else:
-        run.finish(**outcome, finished=now)
+        run.finish(**found, finished=now)
     progress.done("judging")
 
 

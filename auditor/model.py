@@ -413,6 +413,7 @@ VERDICT_COLUMNS = (
         "every cause that fits, the surest first, as a JSON array of objects with cause, confidence and evidence; also"
         " why a copy without drift could not be read, or is not there",
     ),
+    Column("accepted", "string", "why this drift is accepted, by whom and until when, as a sentence; empty otherwise"),
     Column("picture", "string", "which picture of the workload was judged"),
     Column("way", "string", "by which way it was read"),
     Column("observed_at", "timestamp", "when the workload was asked"),

@@ -136,6 +136,8 @@ class Settings:
     shard_users: int
     fail_on: tuple[str, ...]
     require: tuple[Workload, ...]
+    exceptions: Path | None
+    """The file of accepted exceptions that an audit applies."""
     ca_bundle: Path | None
     file: Path | None
     off: Mapping[Workload, str]
@@ -238,6 +240,10 @@ _KNOWN = (
     _Known(
         "audit.require", "list", "workloads of which everything must be learned, else the exit code is 4",
         choices=tuple(Workload),
+    ),
+    _Known(
+        "audit.exceptions", "path",
+        "file of accepted exceptions; unset: exceptions.toml beside the settings file, if it is there",
     ),
 )  # fmt: skip
 _BY_NAME = {known.name: known for known in _KNOWN}
@@ -483,6 +489,7 @@ def _build(found: dict[str, Setting], file: Path | None, users: tuple[str, ...],
         shard_users=shard_users,
         fail_on=tuple(value("audit.fail_on") or ()),
         require=tuple(Workload(name) for name in value("audit.require") or ()),
+        exceptions=value("audit.exceptions") or _beside(file, "exceptions.toml"),
         ca_bundle=bundle,
         file=file,
         off=off,
@@ -493,6 +500,11 @@ def _build(found: dict[str, Setting], file: Path | None, users: tuple[str, ...],
         recheck=float(value("audit.recheck").rstrip("%")) / 100,
         found=tuple(_shown(setting) for setting in found.values() if setting.value is not None),
     )
+
+
+def _beside(file: Path | None, name: str) -> Path | None:
+    found = file.resolve().parent / name if file is not None else None
+    return found if found is not None and found.is_file() else None
 
 
 def _missing(name: str, what: str, file: Path | None) -> str:

@@ -41,6 +41,7 @@ from auditor.model import (
     Way,
     Workload,
 )
+from auditor.report.best_photos import COLUMNS as PHOTOS_CSV
 from auditor.report.tables import ACTION_PLAN, OBSERVATIONS, USERS_CSV
 from auditor.report.tables import INCOMPLETE as RUN_INCOMPLETE
 from auditor.report.wording import CAUSES, VERDICTS
@@ -89,7 +90,8 @@ EXIT_CODES = (
 )
 
 EXIT_WORDS = f"""\
-{INCOMPLETE} goes before {DRIFTED}: what was found is in the report all the same. `audit` and `resume` end so. `resume`
+{INCOMPLETE} goes before {DRIFTED}: what was found is in the report all the same. Drift that is an
+[accepted exception](exceptions.md) does not count. `audit` and `resume` end so. `resume`
 of a finished run goes by the `--fail-on` of the command line that began it, else by any drift. `explain` goes by one
 user's copies and the setting `audit.fail_on`. `report` and `demo` end with {NO_DRIFT} whatever they show. `verify` ends
 with 1 where a run is not intact, `erase` where traces are left.
@@ -153,6 +155,16 @@ ACTION_PLAN_WORDS = f"""\
 One row a user and workload that drifted, with cause and fix; `owner`, `decision` and `date` are empty, for people to
 fill in. An incomplete run's begins with a row for each reason why, `cause` `{RUN_INCOMPLETE}`. Fill in a copy of it
 under another name: the file is written anew whenever the report is drawn, after an erasure too. In order:
+"""
+
+PHOTOS_WORDS = """\
+### photos.csv
+
+What `photos export --best` writes beside the pictures: one row a user of the run. A copy is *good* where it is the
+reference's photo, or matches it whatever its size: a variant is altered, a mismatch another photograph, and a photo
+that the reference does not have may have been withdrawn. Of the good copies the one with the most pixels is taken, the
+reference's where they are equal; pixels are counted, not sharpness. The file is as the service gave it, with whatever
+the picture says of itself (EXIF).
 """
 
 FILES_WORDS = """\
@@ -337,6 +349,8 @@ def _tables() -> Iterator[str]:
     yield "### `diff` across two tenants, in CSV\n"
     yield "By old user id and workload.\n"
     yield _columns(MIGRATION_COLUMNS)
+    yield PHOTOS_WORDS
+    yield _table(("column", "meaning"), [(f"`{name}`", meaning) for name, meaning in PHOTOS_CSV.items()])
     yield FILES_WORDS
     for title, kind in (("Values of `workload`", Workload), ("Values of `picture`", Picture), ("Values of `way`", Way)):
         yield f"### {title}\n"

@@ -407,6 +407,7 @@
         all.departments[all.department[user]] && make("span", {}, make("bdi", {}, all.departments[all.department[user]])),
         masks[all.kind[user]].length > 1 || all.kind[user] & 1 ? make("span", {}, masks[all.kind[user]].filter((kind) => kind !== "member").map((kind) => words[`kind_${kind}`]).join(", ")) : null),
     ];
+    const accepted = (one) => one.accepted ? make("p", { class: "accepted" }, icon("match"), make("span", {}, say("accepted", { why: one.accepted }))) : null;
     // What holds for every such cause stands once in a part; a finding adds what is this user's own.
     const whys = (user, one) => one.why.map(([at, confidence = "", evidence = "", ...commands]) =>
       ({ ...part(partOf(user)).causes[at], confidence, evidence, commands }));
@@ -415,7 +416,7 @@
         return (found.findings || []).map((one) => {
           const [first] = whys(user, one);
           return make("li", { class: `v-${one.verdict}` }, icon(one.verdict),
-            make("div", {}, make("p", {}, make("b", {}, `${first.name}. `), one.sentence),
+            make("div", {}, make("p", {}, make("b", {}, `${first.name}. `), one.sentence), accepted(one),
               first.evidence ? make("p", { class: "quiet evidence" }, ...prose(first.evidence)) : null,
               first.mends.length ? make("p", { class: "remedy" }, icon("wrench"), make("span", {}, ...prose(first.mends[0].words))) : null));
         });
@@ -538,7 +539,7 @@
       const causes = (found.findings || []).map((one) => {
         const [first, ...others] = whys(user, one);
         return make("li", { class: `v-${one.verdict}` }, icon(one.verdict),
-          make("div", {}, make("p", {}, make("b", {}, `${first.name}. `), one.sentence),
+          make("div", {}, make("p", {}, make("b", {}, `${first.name}. `), one.sentence), accepted(one),
             first.evidence ? make("p", { class: "quiet" }, ...prose(first.evidence)) : null, ...mended(first),
             ...others.map((why) => make("details", { class: "other" },
               make("summary", {}, say("or", { cause: why.name, confidence: why.confidence }), " ", ...prose(why.evidence)), ...mended(why)))));

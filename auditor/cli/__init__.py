@@ -21,6 +21,8 @@ _COMMANDS = {
     "runs": "List runs, share them with a group, and drop what is older than it is needed.",
     "baseline": "Name a finished run, so that later ones can be held against it.",
     "diff": "Tell what changed between two runs, or what a migration did to each photo.",
+    "exceptions": "Check the file of accepted exceptions, and write entries to paste into it.",
+    "photos": "Take pictures out of a run: each user's largest good copy.",
     "compare": "Tell whether two pictures are the same photograph.",
     "config": "Show the settings and where each comes from.",
     "simulate": "Serve a simulated tenant on this machine.",

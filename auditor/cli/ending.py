@@ -17,6 +17,7 @@ import click
 from auditor import interrupts
 from auditor.audit import ResumeRefused
 from auditor.directory import ScopeError
+from auditor.exceptions import ExceptionsError
 from auditor.model import DRIFT, Verdict
 from auditor.report.text import visible
 from auditor.runs.folder import FULL, RunFolder
@@ -60,7 +61,9 @@ def endings(run: Path | None = None, *, again: str = "") -> Iterator[None]:
 def _foreseen(error: Exception, run: Path | None) -> tuple[str, int] | None:
     """The sentence and the exit code of an error that can be foreseen; None for any other."""
     match error:
-        case SettingsError() | ScopeError() | RunError() | ResumeRefused() | CredentialError() | BadProxy():
+        case SettingsError() | ExceptionsError() | ScopeError() | RunError() | ResumeRefused():
+            return str(error), USAGE
+        case CredentialError() | BadProxy():
             return str(error), USAGE
         case BadBundle():
             return f"network.ca_bundle cannot be used: {error}.", USAGE
@@ -115,8 +118,13 @@ def exit_code(run: RunFolder, fail_on: tuple[str, ...]) -> int:
     if not run.manifest.get("complete"):
         return INCOMPLETE
     wanted = verdicts_of(fail_on)
-    tallies = run.manifest.get("tallies", {})
-    drifted = any(count for tally in tallies.values() for verdict, count in tally.items() if verdict in wanted)
+    tallies, accepted = run.manifest.get("tallies", {}), run.manifest.get("accepted", {})
+    drifted = any(
+        count > accepted.get(workload, {}).get(verdict, 0)
+        for workload, tally in tallies.items()
+        for verdict, count in tally.items()
+        if verdict in wanted
+    )
     return DRIFTED if drifted else NO_DRIFT
 
 

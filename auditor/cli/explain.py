@@ -180,4 +180,5 @@ def _finish(
 def _code(one: Ticket, fail_on: tuple[str, ...]) -> int:
     if one.incomplete:
         return INCOMPLETE
-    return DRIFTED if any(copy.verdict in verdicts_of(fail_on) for copy in one.copies) else NO_DRIFT
+    wanted = verdicts_of(fail_on)
+    return DRIFTED if any(copy.verdict in wanted and not copy.accepted for copy in one.copies) else NO_DRIFT

@@ -109,6 +109,10 @@ def settings_options(command: F) -> F:
                 "--require", callback=names(tuple(Workload)), metavar="WORKLOAD,…",
                 help="Exit 4 if anything of these workloads could not be learned.",
             ),
+            click.option(
+                "--exceptions", type=click.Path(path_type=Path), metavar="FILE",
+                help="Drift that is accepted [default: exceptions.toml beside the settings file, if it is there].",
+            ),
         )
     ):  # fmt: skip
         command = decorator(command)
@@ -138,6 +142,7 @@ def flags(
     shard_users: int | None,
     fail_on: tuple[str, ...] | None,
     require: tuple[str, ...] | None,
+    exceptions: Path | None,
 ) -> dict[str, Any]:
     """The flags of `settings_options` by the names of the settings."""
     return {
@@ -153,4 +158,5 @@ def flags(
         "audit.shard_users": shard_users,
         "audit.fail_on": fail_on,
         "audit.require": require,
+        "audit.exceptions": exceptions,
     }

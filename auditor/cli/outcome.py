@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +15,7 @@ from auditor.changes.between import Changes, between
 from auditor.changes.sides import read_side
 from auditor.cli.options import print_json
 from auditor.collection import Progress
+from auditor.exceptions import EXCEPTIONS, apply, day_of, of_manifest, outcome
 from auditor.report import print_summary, tally, write_report
 from auditor.report.carried import read as read_carried
 from auditor.report.document import head
@@ -20,25 +24,35 @@ from auditor.report.text import count, visible
 from auditor.runs.exports import record, recorded
 from auditor.runs.folder import RunFolder
 from auditor.runs.manifest import RunError
+from auditor.runs.view import RunView
 
 RUNS = Path("reports")
 """Where runs go unless they are sent elsewhere."""
 
 
 def draw(
-    run: RunFolder, out: Path | None, progress: Progress, *, templates: Path | None = None, redact: bool = False
+    run: RunFolder,
+    out: Path | None,
+    progress: Progress,
+    *,
+    templates: Path | None = None,
+    redact: bool = False,
+    exceptions: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Draw the report into `out` (else RUN/report); the path of its page."""
+    """Draw the report into `out` (else RUN/report); the path of its page.
+
+    `exceptions`: those to accept instead of the run's own, as the manifest would hold them.
+    """
     target = out if out is not None else run.path / ("report-redacted" if redact else "report")
     progress.start("report", None)
     changes = _since_baseline(run, progress)
-    view = run.view()
+    view = view_with(run.view(), exceptions)
     if run.lock is not None:
         # Noted before and after: a report that breaks off must be found too when somebody is erased.
-        record(run, target, redact=redact, templates=templates)
+        record(run, target, redact=redact, templates=templates, exceptions=exceptions)
     paths = write_report(view, target, templates=templates, redact=redact, changes=changes)
     if run.lock is not None:
-        record(run, target, paths.written, redact=redact, templates=templates)
+        record(run, target, paths.written, redact=redact, templates=templates, exceptions=exceptions)
     progress.done("report")
     for file in paths.left:
         progress.tell(f"{file} of an earlier report still lies there, with names.")
@@ -71,13 +85,35 @@ def draw_again(run: RunFolder, progress: Progress) -> list[Path]:
     for report in recorded(run):
         if report.folder.is_dir():
             templates = report.templates if report.templates and report.templates.is_dir() else None
-            pages.append(draw(run, report.folder, progress, templates=templates, redact=report.redact))
+            drawn = draw(
+                run, report.folder, progress, templates=templates, redact=report.redact, exceptions=report.exceptions
+            )
+            pages.append(drawn)
     return pages
 
 
-def present(run: RunFolder, page: Path, output: str = "text", *, redact: bool = False) -> None:
+def view_with(view: RunView, exceptions: Mapping[str, Any] | None) -> RunView:
+    """The view as if these exceptions had been accepted instead of the run's own; None leaves it as it is."""
+    if exceptions is None:
+        return view
+    manifest = {**view.manifest, EXCEPTIONS: exceptions}
+    entries, day = of_manifest(manifest), day_of(manifest)
+    applied = apply(entries, day, view.users, view.verdicts)
+    told = {**exceptions, "outcome": outcome(entries, day, [applied])}
+    verdicts = view.verdicts.assign(accepted=list(applied.sentences))
+    return replace(view, manifest={**manifest, EXCEPTIONS: told}, verdicts=verdicts)
+
+
+def present(
+    run: RunFolder,
+    page: Path,
+    output: str = "text",
+    *,
+    redact: bool = False,
+    exceptions: Mapping[str, Any] | None = None,
+) -> None:
     """Print the tallies, why the run is incomplete if it is, and where the page is; or the same as JSON."""
-    view = run.view()
+    view = view_with(run.view(), exceptions)
     counts = tally(view)
     if output == "json":
         where = {"run_folder": str(run.path.resolve()), "page": str(page.resolve())}

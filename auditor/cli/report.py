@@ -11,6 +11,7 @@ from auditor.cli.ending import endings
 from auditor.cli.options import output_option
 from auditor.cli.outcome import draw, present
 from auditor.cli.progress import Bars
+from auditor.exceptions import read_file, recorded
 from auditor.judgement import mend
 from auditor.runs.folder import ReadOnlyRun, RunFolder, open_run
 from auditor.runs.manifest import RunError
@@ -25,15 +26,24 @@ from auditor.runs.manifest import RunError
 )
 @click.option("--templates", type=click.Path(path_type=Path), help="A folder whose files replace the page's own.")
 @click.option("--redact", is_flag=True, help="Numbers only: no names, no addresses, no faces.")
+@click.option(
+    "--exceptions",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Accept what this file says instead of what the run was begun with; the run itself stays as it is.",
+)
 @output_option
-def command(run_path: Path, out: Path | None, templates: Path | None, redact: bool, output: str) -> None:
+def command(
+    run_path: Path, out: Path | None, templates: Path | None, redact: bool, exceptions: Path | None, output: str
+) -> None:
     """Draw a finished run's report again; nobody is asked."""
     with endings(again="The run is as it was: draw its report again."), closing(_opened(run_path, out)) as run:
+        accepted = recorded(exceptions.resolve(), read_file(exceptions)) if exceptions is not None else None
         with Bars() as bars:
             if run.lock is not None:
                 mend(run, bars)
-            page = draw(run, out, bars, templates=templates, redact=redact)
-        present(run, page, output, redact=redact)
+            page = draw(run, out, bars, templates=templates, redact=redact, exceptions=accepted)
+        present(run, page, output, redact=redact, exceptions=accepted)
         if run.lock is None:
             click.echo(
                 f"{run_path} cannot be written, and does not note this report: erase will not find it.", err=True

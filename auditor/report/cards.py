@@ -72,6 +72,8 @@ class Finding:
     sentence: str
     reasons: tuple[Why, ...]
     """Never empty; the surest first."""
+    accepted: str = ""
+    """Why it is an accepted exception; empty where it is not."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,7 @@ def _finding(row: dict[Any, Any]) -> Finding:
     if kind and verdict == Verdict.VARIANT:
         sentence = f"{sentence} ({wording.KINDS.get(kind, wording.in_words(kind).lower())})"
     found = reasons(row) or (Why("", wording.cause(""), "", "", "", ()),)
-    return Finding(workload=workload, verdict=verdict, sentence=sentence, reasons=found)
+    return Finding(workload, verdict, sentence, found, _text(row.get("accepted")))
 
 
 def _detail(row: dict[Any, Any]) -> Detail:

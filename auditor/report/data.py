@@ -140,6 +140,7 @@ def _user(card: Card, part: int, home: dict[str, int], told: dict[str, int]) -> 
                     "verdict": found.verdict,
                     "sentence": visible(found.sentence) + ".",
                     "why": [_why(why, told) for why in found.reasons],
+                    "accepted": visible(found.accepted),
                 }
             )
             for found in card.findings

@@ -52,6 +52,8 @@ def head(view: RunView, tally: Tally, *, redact: bool = False) -> dict[str, Any]
         "users": tally.users,
         "drifting_users": tally.drifting,
         "drifting_copies": tally.drifting_copies,
+        "accepted_users": tally.accepted_users,
+        "accepted_copies": tally.accepted_copies,
         "shares": {
             "same_everywhere": _share(tally.same_everywhere),
             "no_photo": _share(tally.no_photo),
@@ -128,6 +130,7 @@ def _workloads(facts: Facts, tally: Tally) -> Iterator[dict[str, Any]]:
             "verdicts": {name: number for name, number in counted.verdicts.items() if number},
             "compared": counted.compared,
             "drifting": counted.drifting,
+            "accepted": counted.accepted,
             "requests": known.requests if known else None,
             "throttled": known.throttled if known else None,
             "retried": known.retried if known else None,

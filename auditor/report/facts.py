@@ -61,6 +61,20 @@ class ErrorRate:
 
 
 @dataclass(frozen=True)
+class Exempt:
+    """One accepted exception and what became of it."""
+
+    whose: str
+    where: str
+    reason: str
+    who: str
+    until: str
+    findings: int
+    state: str
+    """A word of `wording.EXCEPTION_STATES`."""
+
+
+@dataclass(frozen=True)
 class TenantFact:
     """A cause that concerns the whole tenant: found once, shown once."""
 
@@ -124,6 +138,7 @@ class Facts:
     """What changed since the baseline; None where the run had none."""
     carried: carried.Carried | None = None
     """What was carried over from a baseline; None where the run had none."""
+    exceptions: tuple[Exempt, ...] = ()
 
     @property
     def duration(self) -> str:
@@ -191,6 +206,7 @@ def read(manifest: Mapping[str, Any]) -> Facts:
         ),
         since=read_since(manifest),
         carried=carried.read(manifest),
+        exceptions=tuple(_exceptions(_mapping(manifest.get("exceptions")))),
     )
 
 
@@ -223,6 +239,23 @@ def _changes(scope: Mapping[str, Any]) -> Iterator[str]:
             yield f"{count(len(upns), 'account')} {words} while the audit ran: {shown}{more}."
 
 
+def _exceptions(told: Mapping[str, Any]) -> Iterator[Exempt]:
+    entries, outcomes = _sequence(told.get("entries")), _sequence(told.get("outcome"))
+    for entry, outcome in zip(map(_mapping, entries), map(_mapping, outcomes), strict=False):
+        rules = (f"{name} {_text(value)}" for name, value in _mapping(entry.get("filter")).items())
+        places = [wording.workload(name) for name in _sequence(entry.get("workload"))]
+        verdicts = [wording.verdict(name).lower() for name in _sequence(entry.get("verdict"))]
+        yield Exempt(
+            whose=_text(entry.get("user")) or listed(list(rules)),
+            where=f"{listed(places)}: {listed(verdicts)}",
+            reason=_text(entry.get("reason")),
+            who=_text(entry.get("who")),
+            until=_text(entry.get("until")),
+            findings=_number(outcome.get("findings")) or 0,
+            state=wording.EXCEPTION_STATES.get(_text(outcome.get("state")), ""),
+        )
+
+
 def redacted(facts: Facts) -> Facts:
     """The same facts with numbers and our own words alone.
 
@@ -249,6 +282,7 @@ def redacted(facts: Facts) -> Facts:
             changes=(),
         ),
         settings=(),
+        exceptions=(),
         tenant_facts=tuple(
             TenantFact(item.cause, f"{wording.cause(item.cause)}.", Mend(""))
             for item in facts.tenant_facts

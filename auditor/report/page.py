@@ -186,6 +186,7 @@ def _context(view: RunView, tally: Tally, filled: jinja2.Environment, *, redact:
         "redact": redact,
         "facts": facts,
         "tally": tally,
+        "exceptions": told.exceptions,
         "headline": headline,
         "asked": _asked(facts, tally),
         "when": when,
@@ -215,9 +216,14 @@ def _context(view: RunView, tally: Tally, filled: jinja2.Environment, *, redact:
 
 def _headline(tally: Tally, facts: Facts) -> Headline:
     users, drifting, open_ = tally.users, tally.drifting, tally.not_fully_checked.part
-    if drifting:
+    if drifting and drifting == tally.accepted_users:
+        state = "open" if open_ or not facts.complete else "good"
+        sentence = f"{drifting:,} of {count(users, 'user')} {_have(drifting)} a photo that differs, as was accepted."
+        short = f"{drifting:,} of {users:,} drift, accepted"
+    elif drifting:
         state = "drift"
-        sentence = f"{drifting:,} of {count(users, 'user')} {_have(drifting)} a photo that differs somewhere."
+        settled = f"; of {tally.accepted_users:,} this is accepted" if tally.accepted_users else ""
+        sentence = f"{drifting:,} of {count(users, 'user')} {_have(drifting)} a photo that differs somewhere{settled}."
         short = f"{drifting:,} of {users:,} drift"
     elif not users:
         state, sentence, short = "open", "Nobody was audited.", "nobody audited"

@@ -24,16 +24,20 @@ _NO_XML = re.compile("[\ufffe\uffff]")
 
 
 def write_junit(view: RunView, tally: Tally, path: Path) -> None:
-    """A suite a workload: a failure for each copy that drifted, one pass for the others, a skip for each reason of
-    copies that could not be checked; and a suite for the run, whose errors say why it is incomplete.
+    """A suite a workload, and one for the run, whose errors say why it is incomplete.
+
+    A failure for each copy that drifted, a skip where it is accepted; one pass for the others, and a skip for each
+    reason of copies that could not be checked.
     """
     facts = read(view.manifest)
     reasons = () if facts.complete else facts.incomplete_because or ("The run does not say why it is incomplete.",)
-    skips = len(tally.unchecked)
-    tests = sum(item.drifting + bool(_passing(item)) for item in tally.workloads) + skips + max(1, len(reasons))
+    skips = len(tally.unchecked) + tally.accepted_copies
+    cases = sum(item.drifting + bool(_passing(item)) for item in tally.workloads)
+    tests = cases + len(tally.unchecked) + max(1, len(reasons))
+    failures = tally.drifting_copies - tally.accepted_copies
     with replacing(path) as file:
         file.write('<?xml version="1.0" encoding="UTF-8"?>\n')
-        file.write(_open("testsuites", tests=tests, failures=tally.drifting_copies, errors=len(reasons), skipped=skips))
+        file.write(_open("testsuites", tests=tests, failures=failures, errors=len(reasons), skipped=skips))
         file.writelines(_run_suite(reasons))
         for item in tally.workloads:
             file.writelines(_suite(view, tally, item))
@@ -60,7 +64,12 @@ def _suite(view: RunView, tally: Tally, item: WorkloadTally) -> Iterator[str]:
     skips = [found for found in tally.unchecked if found.workload == item.workload]
     tests = item.drifting + bool(_passing(item)) + len(skips)
     yield _open(
-        "testsuite", name=item.workload, tests=tests, failures=item.drifting, errors=0, skipped=len(skips)
+        "testsuite",
+        name=item.workload,
+        tests=tests,
+        failures=item.drifting - item.accepted,
+        errors=0,
+        skipped=len(skips) + item.accepted,
     )  # fmt: skip
     own = view.verdicts[view.verdicts["workload"] == item.workload]
     yield from _failures(own[own["verdict"].isin([verdict.value for verdict in DRIFT])], item.workload)
@@ -75,10 +84,17 @@ def _failures(drifted: pd.DataFrame, workload: str) -> Iterator[str]:
     for start in range(0, len(drifted), _ROWS):
         for row in drifted.iloc[start : start + _ROWS].to_dict("records"):
             verdict = str(row["verdict"])
+            if accepted := _said(row.get("accepted")):
+                yield _case(workload, str(row["upn"]), f"<skipped {_attributes(message=f'Accepted: {accepted}')}/>")
+                continue
             message = f"{wording.workload(workload)} {wording.VERDICTS[verdict].meaning}"
             told = (f"Cause: {wording.cause(str(row['cause']))}", as_sentence(str(row["evidence"])), str(row["fix"]))
             failure = f"<failure {_attributes(type=verdict, message=message)}>{_text(' | '.join(filter(None, told)))}"
             yield _case(workload, str(row["upn"]), f"{failure}</failure>")
+
+
+def _said(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _passing(item: WorkloadTally) -> int:

@@ -63,6 +63,8 @@ class WorkloadTally:
 
     workload: str
     verdicts: Mapping[str, int]
+    accepted: int = 0
+    """Of the copies that drifted: how many are accepted exceptions."""
 
     @property
     def rows(self) -> int:
@@ -132,6 +134,10 @@ class Tally:
     domains: tuple[Group, ...]
     verdicts: pd.Series[Any]
     """Each user's own verdict, by user id, in the order of the directory."""
+    accepted_copies: int = 0
+    """Of the copies that drifted: how many are accepted exceptions."""
+    accepted_users: int = 0
+    """Of the drifting users: those all of whose drift is accepted."""
 
 
 _NOT_COMPARED = (Verdict.UNCHECKED, Verdict.NOT_APPLICABLE, Verdict.REFERENCE)
@@ -160,6 +166,7 @@ def tally(view: RunView) -> Tally:
     without = number(_is(verdict, Verdict.NO_PHOTO))
     partly = (number(unchecked) > 0) | (number(np.ones(len(rows), dtype=bool)) == 0)
     drifting = number(drift) > 0
+    accepted = drift & _accepted(rows)
     ranks = np.full(len(users), GRAVITY.index(Verdict.UNCHECKED))
     answered = number(~aside) > 0
     ranks[answered] = len(GRAVITY) - 1
@@ -167,6 +174,7 @@ def tally(view: RunView) -> Tally:
     np.minimum.at(ranks, of[~aside], rank[~aside])
     comparable = number(~np.isin(verdict, [item.value for item in _NOT_COMPARED])) > 0
     shown = _workloads(rows)
+    shown_rows = [(name, _is(rows["workload"].to_numpy(), name)) for name in shown]
     return Tally(
         users=len(users),
         drifting=int(drifting.sum()),
@@ -175,12 +183,14 @@ def tally(view: RunView) -> Tally:
         same_as_far_as_read=int((same & (number(unchecked & ~aside) > 0)).sum()),
         no_photo=Share(int(((without > 0) & (without == copies)).sum()), len(users)),
         not_fully_checked=Share(int(partly.sum()), len(users)),
-        workloads=tuple(_workload(name, verdict[_is(rows["workload"].to_numpy(), name)]) for name in shown),
+        workloads=tuple(_workload(name, verdict[own], accepted[own]) for name, own in shown_rows),
         unchecked=_unchecked(rows[unchecked], int((number(np.ones(len(rows), dtype=bool)) == 0).sum())),
         causes=_causes(rows[drift]),
         departments=_groups(view, users, drifting, comparable, _departments, shown),
         domains=_groups(view, users, drifting, comparable, _domains, shown),
         verdicts=pd.Series([GRAVITY[rank].value for rank in ranks], index=users, dtype=object),
+        accepted_copies=int(accepted.sum()),
+        accepted_users=int((drifting & (number(accepted) == number(drift))).sum()),
     )
 
 
@@ -205,9 +215,15 @@ def _workloads(rows: pd.DataFrame) -> list[str]:
     return known + sorted(present - set(known))
 
 
-def _workload(name: str, verdicts: npt.NDArray[Any]) -> WorkloadTally:
+def _accepted(rows: pd.DataFrame) -> _Flags:
+    if "accepted" not in rows:
+        return np.zeros(len(rows), dtype=bool)
+    return (rows["accepted"].astype(object).fillna("") != "").to_numpy(dtype=bool)
+
+
+def _workload(name: str, verdicts: npt.NDArray[Any], accepted: _Flags) -> WorkloadTally:
     counts = {verdict.value: int(_is(verdicts, verdict).sum()) for verdict in GRAVITY}
-    return WorkloadTally(name, {verdict: number for verdict, number in counts.items() if number})
+    return WorkloadTally(name, {verdict: number for verdict, number in counts.items() if number}, int(accepted.sum()))
 
 
 def _unchecked(rows: pd.DataFrame, unanswered: int) -> tuple[Unchecked, ...]:

@@ -24,7 +24,8 @@ OBSERVATIONS = (*OBSERVATIONS_CSV, COMPLETE)
 USERS_CSV = ("user_id", "upn", "verdict", *(workload.value for workload in Workload), COMPLETE)
 """The columns of users.csv: the user's verdict (`auditor.report.shares`), then each workload's."""
 _TO_FILL = ("owner", "decision", "date")
-ACTION_PLAN = ("user_id", "upn", "workload", "status", "verdict", "cause", "evidence", "fix", *_TO_FILL, COMPLETE)
+_FOUND = ("user_id", "upn", "workload", "status", "verdict", "cause", "evidence", "fix", "accepted")
+ACTION_PLAN = (*_FOUND, *_TO_FILL, COMPLETE)
 """The columns of action-plan.csv; `owner`, `decision` and `date` are empty, for people to fill in."""
 
 INCOMPLETE = "run_incomplete"

@@ -21,6 +21,7 @@ _COLOURS: dict[str, str] = {
     "unchecked": "cyan",
     "no_photo": "dim",
     "not_applicable": "dim",
+    "accepted": "green",
     **dict.fromkeys((verdict.value for verdict in DRIFT), "red"),
 }
 
@@ -41,8 +42,9 @@ def print_summary(tally: Tally, file: TextIO) -> None:
 def sentence(tally: Tally) -> str:
     """The verdict and the shares in one sentence."""
     same, without, partly = tally.same_everywhere, tally.no_photo, tally.not_fully_checked
+    settled = f", {tally.accepted_users:,} of them by accepted exceptions alone" if tally.accepted_users else ""
     return (
-        f"{tally.drifting:,} of {count(tally.users, 'user')} drift; the same everywhere: {same.part:,} of "
+        f"{tally.drifting:,} of {count(tally.users, 'user')} drift{settled}; the same everywhere: {same.part:,} of "
         f"{same.whole:,} with a reference photo ({percent(same.part, same.whole)}); no photo: {without.part:,}; "
         f"not fully checked: {partly.part:,}."
     )
@@ -72,6 +74,8 @@ def rows(tally: Tally) -> Iterable[list[str]]:
     for name in _shown(tally):
         counts = (item.verdicts.get(name) for item in tally.workloads)
         yield [wording.verdict(name), *(f"{number:,}" if number else "-" for number in counts)]
+    if tally.accepted_copies:
+        yield [wording.ACCEPTED, *(f"{item.accepted:,}" if item.accepted else "-" for item in tally.workloads)]
 
 
 def _table(tally: Tally) -> Table:
@@ -79,6 +83,7 @@ def _table(tally: Tally) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for place, title in enumerate(head):
         table.add_column(title, justify="right" if place else "left", no_wrap=True)
-    for name, row in zip(_shown(tally), counted, strict=True):
+    names = [*_shown(tally), *(["accepted"] if tally.accepted_copies else [])]
+    for name, row in zip(names, counted, strict=True):
         table.add_row(*map(Text, row), style=_COLOURS.get(name))
     return table

@@ -46,6 +46,8 @@ class Copy:
     read_at: str
     """ISO 8601, UTC; empty where nobody was asked."""
     sha256: str
+    accepted: str
+    """Why this drift is an accepted exception; empty where it is not."""
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,7 @@ def _copy(row: Mapping[Any, Any]) -> Copy:
             (pd.Timestamp(at).isoformat() for at in (row.get("read_at"), row["observed_at"]) if pd.notna(at)), ""
         ),
         sha256=str(row["sha256"]),
+        accepted=str(row["accepted"]),
     )
 
 
@@ -233,6 +236,7 @@ def _cause(row: Mapping[Any, Any], why: Why, *, fresh: bool) -> Cause:
     alone = fresh and row["verdict"] in {Verdict.MISMATCH, Verdict.UNEXPECTED}
     settle = [why.settle, wording.SETTLED_BY_A_WHOLE_AUDIT if alone else ""]
     said = [
+        (wording.ACCEPTED, str(row["accepted"])),
         (wording.FOUND, as_sentence(why.evidence)),
         (wording.SETTLES, " ".join(text for text in settle if text)),
         *(pair for number, mend in enumerate(why.mends) for pair in _mend(mend, first=not number)),

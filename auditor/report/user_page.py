@@ -11,7 +11,7 @@ from auditor.report.page import write_pages
 from auditor.report.shares import tally
 from auditor.runs.view import RunView
 
-_ABOUT_OTHERS = ("incomplete_because", "question", "reports", "erasures", "since")
+_ABOUT_OTHERS = ("incomplete_because", "question", "reports", "erasures", "since", "exceptions")
 """What the manifest says of the whole run, and may name others with."""
 
 

@@ -69,6 +69,17 @@ VERDICTS: dict[str, Term] = {
 }
 """In the order in which tallies are shown: drift by gravity, then what is unknown, then what is well."""
 
+ACCEPTED = "Of these accepted"
+"""The line below the verdicts that counts accepted exceptions."""
+
+EXCEPTION_STATES: dict[str, str] = {
+    "applied": "holds",
+    "expired": "ended before this run: what it accepted counts again",
+    "photo_changed": "another photo than the accepted one: it counts again",
+    "unused": "fits no copy that differs",
+}
+"""What became of an entry of the file of accepted exceptions."""
+
 STATUSES: dict[str, Term] = {
     Status.PHOTO: Term("Picture not kept", "there is a photo; the run did not keep the picture itself"),
     Status.PLACEHOLDER: Term("Placeholder", "initials, a silhouette, a blank or a default image"),
@@ -369,6 +380,7 @@ SETTLES = "Would settle it"
 ABOUT_FIXES = "More about the fixes"
 ABOUT_FIX = "Who may do it, what it touches, how it is undone"
 WAIT = "How long to wait"
+ACCEPTED = "Accepted"
 FOUND = "Found"
 FIX = "Fix"
 OR_FIX = "Or"
@@ -376,6 +388,7 @@ COMMAND = "Command"
 LINK = "Described at"
 
 SCRIPT: dict[str, str] = {
+    "accepted": "Accepted exception: {why}",
     "all_users": "{all} users",
     "some_users": "{shown} of {all} users",
     "every_w": "Every workload",

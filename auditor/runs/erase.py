@@ -31,7 +31,7 @@ from auditor.runs.people import rank
 
 ERASED = "(erased)"
 """What stands where other people's rows named the person."""
-_TOLD = ("detail", "note", "evidence", "fix", "signals", "causes")
+_TOLD = ("detail", "note", "evidence", "fix", "signals", "causes", "accepted")
 """The columns of other people's rows that may name the person."""
 _JSON = frozenset({"signals", "causes"})
 """Those that hold JSON: a name is looked for in its values, where no quote or backslash is spelled otherwise."""
@@ -163,11 +163,13 @@ def _recounted(run: RunFolder) -> dict[str, Any]:
     """The tallies without the person: the rest of the manifest is what was found then, and stays."""
     verdicts: Counter[tuple[str, str]] = Counter()
     reasons: Counter[tuple[str, str]] = Counter()
+    accepted: Counter[tuple[str, str]] = Counter()
     for part in _parts(run, "verdicts/"):
-        rows = run.read_part(part, ["workload", "verdict", "status", "reason"]).to_pylist()
+        rows = run.read_part(part, ["workload", "verdict", "status", "reason", "accepted"]).to_pylist()
         verdicts.update((row["workload"], row["verdict"]) for row in rows)
+        accepted.update((row["workload"], row["verdict"]) for row in rows if row.get("accepted"))
         reasons.update((row["workload"], row["reason"]) for row in rows if row["status"] == "unknown")
-    return {"tallies": _nested(verdicts), "unknown_reasons": _nested(reasons)}
+    return {"tallies": _nested(verdicts), "accepted": _nested(accepted), "unknown_reasons": _nested(reasons)}
 
 
 def _nested(counter: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
@@ -338,6 +340,12 @@ def _named(row: Mapping[str, Any]) -> set[str]:
 
 def _leftovers(run: RunFolder, words: Iterable[str]) -> list[Path]:
     wanted = [word.lower().encode("utf-8", "replace") for word in words if len(word) >= _SHORTEST_NUMBER]
-    places = dict.fromkeys([run.path, *folders(run)])
+    exports = (Path(one["folder"]) for one in run.manifest.get("exports", ()))
+    places = dict.fromkeys([run.path, *folders(run), *exports])
     files = {file for place in places for file in place.rglob("*") if file.is_file() and file.suffix != ".parquet"}
-    return sorted(file for file in files if any(word in file.read_bytes().lower() for word in wanted))
+    # An exported picture is named by the object id, and says nothing of it inside.
+    return sorted(file for file in files if any(word in _told_by(file) for word in wanted))
+
+
+def _told_by(file: Path) -> bytes:
+    return file.name.lower().encode("utf-8", "replace") + b"\n" + file.read_bytes().lower()

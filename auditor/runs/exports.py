@@ -37,6 +37,8 @@ class Report:
     folder: Path
     redact: bool
     templates: Path | None
+    exceptions: Mapping[str, Any] | None
+    """The accepted exceptions that it was drawn with, where they are not the run's own."""
     files: Mapping[str, str]
     """Name (of what lies in a folder of the report's with that folder before it) → SHA-256."""
 
@@ -49,6 +51,7 @@ def recorded(run: RunFolder) -> tuple[Report, ...]:
             run.path / folder,  # an absolute one stays as it is
             bool(entry.get("redact")),
             Path(entry["templates"]) if entry.get("templates") else None,
+            entry.get("exceptions"),
             dict(entry.get("files", {})),
         )
         for folder, entry in sorted(entries.items())
@@ -56,7 +59,13 @@ def recorded(run: RunFolder) -> tuple[Report, ...]:
 
 
 def record(
-    run: RunFolder, folder: Path, files: Iterable[Path] = (), *, redact: bool, templates: Path | None = None
+    run: RunFolder,
+    folder: Path,
+    files: Iterable[Path] = (),
+    *,
+    redact: bool,
+    templates: Path | None = None,
+    exceptions: Mapping[str, Any] | None = None,
 ) -> None:
     """Note a report in the manifest: once before it is drawn, so that one that breaks off is known too, and after."""
     inside = folder.resolve().is_relative_to(run.path.resolve())
@@ -65,6 +74,7 @@ def record(
         "drawn": datetime.now(UTC).replace(microsecond=0).isoformat(),
         "redact": redact,
         "templates": str(templates.resolve()) if templates else "",
+        **({"exceptions": dict(exceptions)} if exceptions is not None else {}),
         "files": {file.relative_to(folder).as_posix(): digest_of(file) for file in files},
     }
     run.update(reports={**run.manifest.get("reports", {}), name: entry})

@@ -296,7 +296,9 @@ class RunFolder:
 
 def _whole(parts: Sequence[pd.DataFrame], columns: Sequence[Column]) -> pd.DataFrame:
     if parts:
-        return pd.concat(parts, ignore_index=True)
+        whole = pd.concat(parts, ignore_index=True)
+        # Of a run that was judged before there was such a column.
+        return whole.assign(**{one.name: "" for one in columns if one.name not in whole})
     nothing: pd.DataFrame = frames.schema(columns).empty_table().to_pandas()
     return nothing
 

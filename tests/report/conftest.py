@@ -211,7 +211,7 @@ def fabricate(tmp_path_factory: pytest.TempPathFactory) -> Fabricate:
                     "detail": "The service refused this one mailbox." if why == "ews_refused" else "",
                     "kind": "crop" if how == "crop" else "",
                     "distance": {"mismatch": 640.25 + number, "variant": 41.5}.get(verdict, float("nan")),
-                    "note": "", "cause": why if why in CAUSES else "", "evidence": evidence, "fix": fix,
+                    "note": "", "cause": why if why in CAUSES else "", "evidence": evidence, "fix": fix, "accepted": "",
                     "causes": json.dumps(
                         [{"cause": why, "confidence": "likely", "evidence": evidence}] if why in CAUSES else []
                     ),
