@@ -13,7 +13,7 @@ from auditor.simulator.fault_plan import Plan, PlanError, read_plan
 from auditor.simulator.graph_settings import Uploads
 from auditor.simulator.population import make_tenant
 from auditor.simulator.server import PortInUseError, Serving, serve
-from auditor.simulator.services import ORIGINS, Options, parse_role
+from auditor.simulator.services import ORIGINS, Options, SignedIn, parse_role
 
 COULD_NOT_SERVE = 3
 PhotoStore = Literal["split", "mailbox-first", "unified"]
@@ -61,6 +61,14 @@ def _names(_context: click.Context, _parameter: click.Parameter, value: str | No
     default="everyone",
     show_default=True,
     help="Who may change a user's photo.",
+)
+@click.option(
+    "--signed-in",
+    type=click.Choice(["member", "administrator", "restricted"]),
+    default="member",
+    show_default=True,
+    help="What the person who signs in may do: an ordinary member; one with the role People Administrator; a member"
+    " who may read nobody else in the directory.",
 )
 @click.option(
     "--without-role",
@@ -111,6 +119,7 @@ def command(
     ews: str,
     engage: bool,
     uploads: str,
+    signed_in: str,
     without_roles: frozenset[tuple[str, str]],
     expired_certificate: bool,
     base_port: int | None,
@@ -139,6 +148,7 @@ def command(
         ews=ews == "on",
         engage=engage,
         uploads=cast("Uploads", uploads),
+        signed_in=cast("SignedIn", signed_in),
         without_roles=without_roles,
         expired_certificate=expired_certificate,
         faults=faults,

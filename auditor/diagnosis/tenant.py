@@ -98,7 +98,7 @@ RULES = (
         ),
         Confidence.CERTAIN,
         "",
-        "The token's roles do not name the permission.",
+        "The token names the permission neither among its roles nor among its scopes.",
     ),
 )
 """In order: the first that applies."""
