@@ -385,7 +385,10 @@ def explain(answer: dict[str, Any], who: str, audience: str) -> SignInRefused:
     known = {
         "7000215": ("the client secret is wrong", "copy the secret's value (not its id) into AZURE_CLIENT_SECRET"),
         "7000222": ("the client secret has ended", "make a new one, or better use a certificate"),
-        "700016": ("the tenant does not know the app", "check sign_in.client_id and tenant.id"),
+        "700016": (
+            "the tenant does not know the app",
+            "check sign_in.client_id, or sign_in.delegated_client_id where a person signs in, and tenant.id",
+        ),
         "90002": ("there is no such tenant", "check tenant.id"),
         "700027": (
             "the certificate is not accepted: it is not registered with the app, or has ended",
