@@ -184,14 +184,15 @@ def _manifest(settings: Settings) -> dict[str, Any]:
         "python": platform.python_version(),
         "tenant": {"id": settings.tenant_id},
         "asked_by": account(),
-        "app": settings.sign_in.client_id,
+        "app": settings.sign_in.app,
         "started": _now(),
         "complete": False,
         "reference": str(settings.reference),
         "configured": [str(workload) for workload in settings.workloads],
         "workloads_off": {str(workload): why for workload, why in settings.off.items()},
         "permissions": [
-            {"workload": str(workload)} | asdict(permission) for workload, permission in permissions(settings.workloads)
+            {"workload": str(workload)} | asdict(permission)
+            for workload, permission in permissions(settings.workloads, delegated=settings.sign_in.delegated)
         ],
         "photos": settings.photos,
         "find_owner": settings.find_owner,

@@ -16,6 +16,7 @@ from auditor.model import Workload
 from auditor.services.clouds import CLOUDS
 from auditor.services.origins import BadOrigin, origin_of
 from auditor.services.tokens import CredentialError, read_certificate
+from auditor.settings import PERSON_METHODS
 
 PAGE = "connect-a-tenant.md"
 EXAMPLE_APP, EXAMPLE_DELEGATED = "00000000-0000-0000-0000-000000000000", "11111111-1111-1111-1111-111111111111"
@@ -52,7 +53,9 @@ class Answers:
     @property
     def parts(self) -> frozenset[str]:
         """Which parts of the page apply."""
-        return frozenset({self.method, *map(str, self.workloads), str(Workload.ENTRA)})
+        if self.method in PERSON_METHODS:
+            return frozenset({"person", "everybody"})
+        return frozenset({self.method, *map(str, self.workloads), str(Workload.ENTRA), "everybody"})
 
 
 # -- checking what was typed ---------------------------------------------------------------------------------------
@@ -142,29 +145,36 @@ def settings_text(answers: Answers) -> str:
         return f"{name} = {json.dumps(value, ensure_ascii=False)}"
 
     wanted = set(answers.workloads)
-    tables = [["[tenant]", line("id", answers.tenant)], ["[sign_in]", line("client_id", answers.client_id)]]
+    tables = [["[tenant]", line("id", answers.tenant)], ["[sign_in]"]]
+    if answers.method not in PERSON_METHODS:
+        tables[1].append(line("client_id", answers.client_id))
     if answers.cloud != "global":
         tables[0].append(line("cloud", answers.cloud))
     if answers.method == "certificate":
         tables[1].append(line("certificate", answers.certificate))
     elif answers.method == "federated":
         tables[1].append(line("federated_token_file", answers.federated_token_file))
+    elif answers.method in PERSON_METHODS:
+        tables[1].append(line("method", answers.method))
     else:
         tables[1].append('method = "secret"    # its value comes from the environment: AZURE_CLIENT_SECRET')
     if answers.delegated_client_id:
-        tables[1].append("# The app with which a person signs in to Viva Engage.")
+        everywhere = answers.method in PERSON_METHODS
+        tables[1].append(f"# The app with which a person signs in{'' if everywhere else ' to Viva Engage'}.")
         tables[1].append(line("delegated_client_id", answers.delegated_client_id))
     if Workload.SHAREPOINT in wanted:
         tables.append(["[sharepoint]", line("origin", answers.sharepoint)])
         tables[-1].append("# With several geos: my_sites = [the My Site host of each, the home geo's first]")
     if Workload.YAMMER in wanted:
-        tables.append(["[yammer]", line("enabled", True), line("sign_in", answers.engage_sign_in)])
-        if answers.engage_sign_in == "token_file":
+        tables.append(["[yammer]", line("enabled", True)])
+        if answers.method not in PERSON_METHODS:
+            tables[-1].append(line("sign_in", answers.engage_sign_in))
+        if answers.engage_sign_in == "token_file" and answers.method not in PERSON_METHODS:
             tables[-1].append(line("token_file", answers.engage_token_file))
     tables.append(
         [
             "[exchange]",
-            "# Its permission opens every mailbox: read docs/connect-a-tenant.md first.",
+            "# Its permission opens mailboxes: read docs/connect-a-tenant.md first.",
             line("enabled", Workload.EXCHANGE in wanted),
         ]
     )

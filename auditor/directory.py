@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from auditor.model import User
 from auditor.services.errors import ServiceError
-from auditor.services.graph import PAGE, Collected, Graph, GraphError
+from auditor.services.graph import PAGE, Collected, Graph, GraphError, refusal_remedy
 from auditor.services.text import LONGEST, identity, told, writable
 from auditor.settings import Scope
 
@@ -259,7 +259,8 @@ async def _purpose(graph: Graph, user: User) -> str:
     if answer.status == 403:
         raise ScopeError(
             "Shared and room mailboxes can only be told apart with the Graph application permission"
-            " MailboxSettings.Read. Grant it, or leave --include shared,rooms out."
+            " MailboxSettings.Read: a person's sign-in reads this person's own mailbox only. Grant it to the app that"
+            " signs in as itself, or leave --include shared,rooms out."
         )
     if answer.status != 200 and not answer.error_code.startswith("Mailbox"):
         told = answer.error_code or f"HTTP {answer.status}"
@@ -313,7 +314,10 @@ async def _named(graph: Graph, name: str) -> User | None:
     if answer.status == 404:
         return await _addressed(graph, name) if "@" in name else None
     code = answer.error_code
-    raise GraphError(f"Graph answered {answer.status}{f' ({code})' if code else ''} when asked for '{name}'", code)
+    raise GraphError(
+        f"Graph answered {answer.status}{f' ({code})' if code else ''} when asked for '{name}'", code,
+        remedy=refusal_remedy(answer),
+    )  # fmt: skip
 
 
 async def _addressed(graph: Graph, address: str) -> User | None:

@@ -19,7 +19,11 @@ ENV_PREFIX = "PHOTO_AUDITOR_"
 INCLUDABLE = ("guests", "external-members", "shared", "rooms", "disabled", "unlicensed")
 """Classes of account that are left out unless asked for."""
 PHOTOS = ("none", "drift", "all")
-SIGN_IN_METHODS = ("certificate", "secret", "federated")
+APP_METHODS = ("certificate", "secret", "federated")
+"""The app signs in as itself."""
+PERSON_METHODS = ("browser", "device_code")
+"""A person signs in, and the app may do what this person may do."""
+SIGN_IN_METHODS = (*APP_METHODS, *PERSON_METHODS)
 DELEGATED_METHODS = ("token_file", "browser", "device_code")
 
 
@@ -54,11 +58,22 @@ class SignIn:
     method: str
     """One of `SIGN_IN_METHODS`."""
     client_id: str
+    """The app that signs in as itself; may be empty where a person signs in."""
     certificate: Path | None = None
     certificate_password: Secret | None = None
     secret: Secret | None = None
     federated_token_file: Path | None = None
     delegated_client_id: str = ""
+
+    @property
+    def delegated(self) -> bool:
+        """Whether a person signs in for every workload, and no app as itself."""
+        return self.method in PERSON_METHODS
+
+    @property
+    def app(self) -> str:
+        """The client id of the app that reads."""
+        return self.delegated_client_id if self.delegated else self.client_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +186,15 @@ class _Known:
 _KNOWN = (
     _Known("tenant.id", "str", "the tenant's id or one of its domain names", env="AZURE_TENANT_ID"),
     _Known("tenant.cloud", "str", "which Microsoft cloud, and so which hosts", "global", choices=tuple(CLOUDS)),
-    _Known("sign_in.method", "str", "which credential is used; unset: the one that is given", choices=SIGN_IN_METHODS),
-    _Known("sign_in.client_id", "str", "application (client) id of the app", env="AZURE_CLIENT_ID"),
+    _Known(
+        "sign_in.method", "str",
+        "which credential is used; browser, device_code: a person signs in for every workload; unset: the credential"
+        " that is given",
+        choices=SIGN_IN_METHODS,
+    ),
+    _Known(
+        "sign_in.client_id", "str", "application (client) id of the app that signs in as itself", env="AZURE_CLIENT_ID"
+    ),
     _Known(
         "sign_in.certificate", "path", "PEM or PKCS #12 file that holds the private key and its certificate",
         env="AZURE_CLIENT_CERTIFICATE_PATH",
@@ -189,7 +211,10 @@ _KNOWN = (
         "sign_in.federated_token_file", "path", "file with a token of another identity provider (workload identity)",
         env="AZURE_FEDERATED_TOKEN_FILE",
     ),
-    _Known("sign_in.delegated_client_id", "str", "the app that signs a person in to Viva Engage"),
+    _Known(
+        "sign_in.delegated_client_id", "str",
+        "the app with which a person signs in: for Viva Engage, or for every workload (sign_in.method)",
+    ),
     _Known("sign_in.authority", "origin", "sign-in service; unset: the cloud's own", env="AZURE_AUTHORITY_HOST"),
     _Known("entra.origin", "origin", "where Microsoft Graph is asked; unset: the cloud's own"),
     _Known("entra.audience", "str", "audience of its tokens; unset: entra.origin"),
@@ -209,7 +234,8 @@ _KNOWN = (
     _Known("yammer.origin", "origin", "where Viva Engage is asked; unset: the cloud's own"),
     _Known("yammer.audience", "str", "audience of its tokens; unset: yammer.origin"),
     _Known(
-        "yammer.sign_in", "str", "how a person signs in; unset: token_file where one is set, else browser",
+        "yammer.sign_in", "str",
+        "how a person signs in; unset: token_file where one is set, else as sign_in.method says, else browser",
         choices=DELEGATED_METHODS,
     ),
     _Known("yammer.token_file", "path", "file that holds a person's token for Viva Engage"),
@@ -435,7 +461,8 @@ def _build(found: dict[str, Setting], file: Path | None, users: tuple[str, ...],
         yammer = value("yammer.origin") or cloud.yammer
         if yammer is None:
             raise SettingsError(f"yammer.enabled: there is no Viva Engage in the cloud {value('tenant.cloud')}.")
-        method = value("yammer.sign_in") or ("token_file" if token_file else "browser")
+        person = sign_in.method if sign_in.delegated else "browser"
+        method = value("yammer.sign_in") or ("token_file" if token_file else person)
         if method == "token_file" and not token_file:
             raise SettingsError(_missing("yammer.token_file", "the file that holds a delegated token", file))
         if method == "token_file" and not token_file.is_file():
@@ -532,8 +559,14 @@ def _sign_in(found: dict[str, Setting], authority: str, tenant_id: str, file: Pa
     if method is None:
         raise SettingsError(
             "There is no credential to sign in with. Set sign_in.certificate (AZURE_CLIENT_CERTIFICATE_PATH), "
-            "a federated token file (AZURE_FEDERATED_TOKEN_FILE) or AZURE_CLIENT_SECRET."
+            "a federated token file (AZURE_FEDERATED_TOKEN_FILE) or AZURE_CLIENT_SECRET; or let a person sign in: "
+            "sign_in.method = browser or device_code."
         )
+    if method in PERSON_METHODS:
+        if not found["sign_in.delegated_client_id"].value:
+            what = f"the app with which a person signs in (sign_in.method is {method})"
+            raise SettingsError(_missing("sign_in.delegated_client_id", what, file))
+        return _given(found, authority, tenant_id, method)
     if not found[keys[method]].value:
         raise SettingsError(f"sign_in.method is {method}, but {keys[method]} ({env_name(keys[method])}) is not set.")
     if not found["sign_in.client_id"].value:
@@ -541,11 +574,15 @@ def _sign_in(found: dict[str, Setting], authority: str, tenant_id: str, file: Pa
     path = found[keys[method]].value
     if method != "secret" and not path.is_file():
         raise SettingsError(f"{keys[method]} names {path}, which is not a file.")
+    return _given(found, authority, tenant_id, method)
+
+
+def _given(found: dict[str, Setting], authority: str, tenant_id: str, method: str) -> SignIn:
     return SignIn(
         authority=authority,
         tenant_id=tenant_id,
         method=method,
-        client_id=found["sign_in.client_id"].value,
+        client_id=found["sign_in.client_id"].value or "",
         certificate=found["sign_in.certificate"].value,
         certificate_password=found["sign_in.certificate_password"].value,
         secret=found["sign_in.client_secret"].value,

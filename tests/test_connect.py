@@ -13,13 +13,16 @@ from auditor import connect
 from auditor.collectors.build import permissions
 from auditor.doctor.grants import EXCHANGE, GRANTS, GRAPH, OPTIONAL, RESOURCES, SHAREPOINT, granting
 from auditor.model import Workload
-from auditor.settings import SIGN_IN_METHODS, SignIn
+from auditor.settings import APP_METHODS, SignIn
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PAGE = (CHECKOUT / "docs" / connect.PAGE).read_text(encoding="utf-8")
 GUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
-IN_CODE = {*(permission for _, permission in permissions(Workload)), *OPTIONAL}
-ONLY_SPOKEN_OF = {"User.Read", "Sites.Selected", "EWS.AccessAsUser.All", "EWS.AccessAsApp"}
+IN_CODE = {
+    *(one for delegated in (False, True) for _, one in permissions(Workload, delegated=delegated)),
+    *OPTIONAL,
+}
+ONLY_SPOKEN_OF = {"User.Read", "Sites.Selected", "EWS.AccessAsApp"}
 """Permissions that the page tells nobody to grant to photo-auditor."""
 
 
@@ -43,15 +46,19 @@ def test_every_command_on_the_page_grants_what_its_comment_says() -> None:
         match = re.search(rf"--api ({GUID}) --api-permissions (.+)$", line)
         if match is None or "THE-ID" in line:
             continue
-        names = before.removeprefix("# ").partition(": ")[2].split(", ")
+        head, _, rest = before.removeprefix("# ").partition(": ")
+        names, delegated = rest.split(", "), head.endswith(", delegated")
         (resource,) = [name for name, identity in RESOURCES.items() if identity == match[1]]
-        assert match[2].split() == [f"{GRANTS[resource, name].id}=Role" for name in names], line
-        seen |= {(resource, name) for name in names}
-    assert seen == {key for key, grant in GRANTS.items() if grant.id}
+        grants = [GRANTS[resource, name] for name in names]
+        told = [f"{one.delegated_id}=Scope" if delegated else f"{one.id}=Role" for one in grants]
+        assert match[2].split() == told, line
+        seen |= {(resource, name, delegated) for name in names}
+    with_id = {(*key, False) for key, grant in GRANTS.items() if grant.id}
+    assert seen == with_id | {(*key, True) for key, grant in GRANTS.items() if grant.delegated_id}
 
 
 def test_no_other_id_stands_on_the_page() -> None:
-    known = {*RESOURCES.values(), *(grant.id for grant in GRANTS.values())}
+    known = {*RESOURCES.values(), *(one for grant in GRANTS.values() for one in (grant.id, grant.delegated_id))}
     assert set(re.findall(GUID, PAGE)) <= known | {connect.EXAMPLE_APP, connect.EXAMPLE_DELEGATED}
 
 
@@ -63,6 +70,8 @@ def test_one_id_may_stand_for_two_permissions_and_the_command_names_the_service(
         assert permission.resource in lines[0]
         assert lines[-1].endswith("/contoso.com/adminconsent?client_id=the-app")
         assert all(RESOURCES[permission.resource] in line for line in lines[1:-1])
+        kind = "Role" if permission.kind == "application" else "Scope"
+        assert all(line.endswith(f"={kind}") for line in lines[1:-1])
 
 
 def test_what_the_page_says_the_doctor_says_it_does_say() -> None:
@@ -76,9 +85,9 @@ def test_what_the_page_says_the_doctor_says_it_does_say() -> None:
 
 def test_every_part_is_for_something_that_can_be_chosen_and_tells_how_to_test_and_to_remove() -> None:
     found = connect.parts(PAGE)
-    assert {word for word, _ in found} == {*SIGN_IN_METHODS, *map(str, Workload)}
+    assert {word for word, _ in found} == {*APP_METHODS, *map(str, Workload), "person", "everybody"}
     for word, text in found:
-        if word in set(map(str, Workload)) and "## Look" not in text:
+        if word in {*map(str, Workload), "person"}:
             assert "**Test.**" in text, word
             assert "**Remove" in text, word
     exchange = next(text for word, text in found if word == "exchange")

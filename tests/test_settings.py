@@ -9,6 +9,7 @@ import pytest
 from auditor.model import Workload
 from auditor.settings import Settings, SettingsError, load
 
+PERSON = {"PHOTO_AUDITOR_SIGN_IN_DELEGATED_CLIENT_ID": "d"}
 MINIMAL = """
 [tenant]
 id = "11111111-2222-3333-4444-555555555555"
@@ -66,6 +67,18 @@ def test_a_secret_in_the_environment_beats_a_certificate_in_the_file(tmp_path: P
     assert settings.sign_in.method == "secret"
 
 
+def test_where_a_person_signs_in_no_credential_is_needed_and_none_that_is_there_is_used(tmp_path: Path) -> None:
+    text = "[tenant]\nid = 't'\n[sign_in]\nmethod = 'device_code'\ndelegated_client_id = 'd'\n"
+    file = settings_file(tmp_path, text + "[yammer]\nenabled = true\n")
+    for environ in ({}, {"AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": "hunter2"}):
+        settings = load(file, environ=environ)
+        assert (settings.sign_in.method, settings.sign_in.app) == ("device_code", "d")
+        assert settings.yammer is not None
+        assert settings.yammer.sign_in == "device_code"
+    by_environment = load(settings_file(tmp_path), environ={"PHOTO_AUDITOR_SIGN_IN_METHOD": "browser"} | PERSON)
+    assert by_environment.sign_in.delegated
+
+
 def test_no_secret_is_ever_shown(tmp_path: Path) -> None:
     settings = load(settings_file(tmp_path), environ={"AZURE_CLIENT_SECRET": "hunter2"})
     assert "hunter2" not in repr(settings)
@@ -99,6 +112,7 @@ def test_the_my_site_host_follows_from_the_root_site(tmp_path: Path) -> None:
         (MINIMAL + "[audit]\ninclude = ['robots']\n", "robots"),
         (MINIMAL + "[network]\nca_bundle = 'gone.pem'\n", "ca_bundle"),
         (MINIMAL + "[yammer]\nenabled = true\n", "delegated_client_id"),
+        ("[tenant]\nid = 't'\n[sign_in]\nmethod = 'browser'\n", "sign_in.delegated_client_id"),
         (MINIMAL + "[yammer]\nenabled = true\nsign_in = 'token_file'\n", "yammer.token_file"),
         (MINIMAL.replace("[tenant]", "[tenant]\ncloud = 'dod'") + "[yammer]\nenabled = true\n", "no Viva Engage"),
     ],

@@ -18,7 +18,7 @@ from auditor.model import Workload
 from auditor.report.text import visible
 from auditor.runs.files import write_bytes
 from auditor.services.clouds import CLOUDS
-from auditor.settings import DELEGATED_METHODS, SIGN_IN_METHODS, SettingsError
+from auditor.settings import DELEGATED_METHODS, PERSON_METHODS, SIGN_IN_METHODS, SettingsError
 
 T = TypeVar("T")
 PASSWORD_ENV = "AZURE_CLIENT_CERTIFICATE_PASSWORD"  # noqa: S105  the name of it
@@ -34,7 +34,10 @@ PASSWORD_ENV = "AZURE_CLIENT_CERTIFICATE_PASSWORD"  # noqa: S105  the name of it
 @click.option("--cloud", type=click.Choice(list(CLOUDS)), help="Which Microsoft cloud [default: global].")
 @click.option("--client-id", metavar="ID", help="Application (client) id of the app.")
 @click.option(
-    "--sign-in", "method", type=click.Choice(SIGN_IN_METHODS), help="How the app signs in [default: certificate]."
+    "--sign-in",
+    "method",
+    type=click.Choice(SIGN_IN_METHODS),
+    help="How the app signs in, or a person with it: browser, device_code [default: certificate].",
 )
 @click.option("--certificate", metavar="FILE", help="PEM or PKCS #12 file [default: photo-auditor.pem].")
 @click.option("--federated-token-file", metavar="FILE", help="File with another identity provider's token.")
@@ -46,7 +49,7 @@ PASSWORD_ENV = "AZURE_CLIENT_CERTIFICATE_PASSWORD"  # noqa: S105  the name of it
     help="Read this workload; may be repeated. Entra ID is always read.",
 )
 @click.option("--sharepoint", metavar="URL", help="The root site, for example https://contoso.sharepoint.com.")
-@click.option("--delegated-client-id", metavar="ID", help="The app with which a person signs in to Viva Engage.")
+@click.option("--delegated-client-id", metavar="ID", help="The app with which a person signs in.")
 @click.option(
     "--engage-sign-in", type=click.Choice(DELEGATED_METHODS), help="How that person signs in [default: browser]."
 )
@@ -96,9 +99,16 @@ def command(
 
         in_cloud = ask.choice("--cloud", "Which Microsoft cloud", cloud, tuple(CLOUDS), "global")
         name = ask.text("--tenant", "The tenant's id or one of its domain names", tenant, connect.tenant)
-        app = ask.text("--client-id", "Application (client) id of the app", client_id, connect.client_id)
-        way = ask.choice("--sign-in", "How the app signs in", method, SIGN_IN_METHODS, "certificate")
-        cert = federated = site = person = token_file = ""
+        way = ask.choice(
+            "--sign-in", "How the app, or a person with it, signs in", method, SIGN_IN_METHODS, "certificate"
+        )
+        app = cert = federated = site = person = token_file = ""
+        everywhere = way in PERSON_METHODS
+        if everywhere:
+            question = "Client id of the app with which a person signs in"
+            person = ask.text("--delegated-client-id", question, delegated_client_id, connect.client_id)
+        else:
+            app = ask.text("--client-id", "Application (client) id of the app", client_id, connect.client_id)
         signs_in = "browser"
         if way == "certificate":
             question = "File with the certificate and its key"
@@ -108,13 +118,13 @@ def command(
             federated = ask.text(
                 "--federated-token-file", question, federated_token_file, lambda t: connect.file(t, base)
             )
-        wanted = ask.workloads(workloads, connect.has_engage(in_cloud))
+        wanted = ask.workloads(workloads, connect.has_engage(in_cloud), everywhere=everywhere)
         if Workload.SHAREPOINT in wanted:
             likely = connect.likely_sharepoint(name, in_cloud)
             site = ask.text("--sharepoint", "SharePoint's root site", sharepoint, connect.sharepoint, likely)
-        if Workload.YAMMER in wanted:
-            if not connect.has_engage(in_cloud):
-                raise SettingsError(f"--workload yammer: there is no Viva Engage in the cloud {in_cloud}.")
+        if Workload.YAMMER in wanted and not connect.has_engage(in_cloud):
+            raise SettingsError(f"--workload yammer: there is no Viva Engage in the cloud {in_cloud}.")
+        if Workload.YAMMER in wanted and not everywhere:
             question = "How a person signs in to Viva Engage"
             signs_in = ask.choice("--engage-sign-in", question, engage_sign_in, DELEGATED_METHODS, "browser")
             if signs_in == "token_file":
@@ -172,8 +182,8 @@ class _Asking:
         kind = click.Choice(choices)
         return self._asked(option, lambda: str(click.prompt(question, default=default, type=kind, err=True)))
 
-    def workloads(self, given: tuple[str, ...], engage: bool) -> tuple[Workload, ...]:
-        """Which workloads are read; Entra ID always."""
+    def workloads(self, given: tuple[str, ...], engage: bool, *, everywhere: bool) -> tuple[Workload, ...]:
+        """Which workloads are read; Entra ID always. `everywhere`: by a person who signs in."""
         if given or self.never:
             return tuple(one for one in Workload if one == Workload.ENTRA or str(one) in given)
         questions = {
@@ -181,6 +191,12 @@ class _Asking:
             Workload.YAMMER: ("Read Viva Engage, with a person's sign-in", True),
             Workload.EXCHANGE: ("Read Exchange mailboxes? Its widest permission opens all of every mailbox", False),
         }
+        if everywhere:
+            questions = {
+                Workload.SHAREPOINT: ("Read SharePoint, as the person who signs in", True),
+                Workload.YAMMER: ("Read Viva Engage, as the person who signs in", True),
+                Workload.EXCHANGE: ("Read Exchange mailboxes? Its permission opens this person's own mailbox", False),
+            }
         wanted = {Workload.ENTRA}
         for workload, (question, default) in questions.items():
             if workload is Workload.YAMMER and not engage:

@@ -14,7 +14,7 @@ from auditor.simulator.graph_settings import Uploads
 from auditor.simulator.migration import migrated as move
 from auditor.simulator.months import make_month
 from auditor.simulator.server import PortInUseError, Serving, serve
-from auditor.simulator.services import ORIGINS, Options, parse_role
+from auditor.simulator.services import ORIGINS, Options, SignedIn, parse_role
 
 COULD_NOT_SERVE = 3
 LAST_MONTH = 120
@@ -80,6 +80,14 @@ def _names(_context: click.Context, _parameter: click.Parameter, value: str | No
     help="Who may change a user's photo.",
 )
 @click.option(
+    "--signed-in",
+    type=click.Choice(["member", "administrator", "restricted"]),
+    default="member",
+    show_default=True,
+    help="What the person who signs in may do: an ordinary member; one with the role People Administrator; a member"
+    " who may read nobody else in the directory.",
+)
+@click.option(
     "--without-role",
     "without_roles",
     multiple=True,
@@ -130,6 +138,7 @@ def command(
     ews: str,
     engage: bool,
     uploads: str,
+    signed_in: str,
     without_roles: frozenset[tuple[str, str]],
     expired_certificate: bool,
     base_port: int | None,
@@ -161,6 +170,7 @@ def command(
         ews=ews == "on",
         engage=engage,
         uploads=cast("Uploads", uploads),
+        signed_in=cast("SignedIn", signed_in),
         without_roles=without_roles,
         expired_certificate=expired_certificate,
         faults=faults,

@@ -36,12 +36,16 @@ _COLLECTORS: dict[Workload, type[Entra | Exchange | SharePoint | Yammer]] = {
 }
 
 
-def permissions(workloads: Iterable[Workload]) -> list[tuple[Workload, Permission]]:
-    """What reading these workloads takes. The list of users is read from Graph in any case."""
+def permissions(workloads: Iterable[Workload], *, delegated: bool = False) -> list[tuple[Workload, Permission]]:
+    """What reading these workloads takes, for the app itself or with a person's sign-in (`delegated`).
+
+    The list of users is read from Graph in any case.
+    """
+    made = [_COLLECTORS[workload] for workload in dict.fromkeys((Workload.ENTRA, *workloads))]
     return [
-        (workload, permission)
-        for workload in dict.fromkeys((Workload.ENTRA, *workloads))
-        for permission in _COLLECTORS[workload].permissions
+        (one.workload, permission)
+        for one in made
+        for permission in (one.delegated_permissions if delegated else one.permissions)
     ]
 
 
@@ -66,7 +70,8 @@ class Services:
         context = tls_context(settings.ca_bundle)
         sync = new_sync_client(context)
         self._stack.callback(sync.close)
-        app = _app_tokens(settings, sync)
+        delegated = settings.sign_in.delegated
+        tokens = _person_tokens(settings, sync, self.tell) if delegated else _app_tokens(settings, sync)
 
         budget = for_run(settings.patience)
 
@@ -87,16 +92,17 @@ class Services:
             self._apis.setdefault(workload, []).append(made)
             return made
 
-        self.graph = Graph(api(Workload.ENTRA, settings.entra.at, app, concurrency=limits.GRAPH_AT_ONCE))
+        self.graph = Graph(api(Workload.ENTRA, settings.entra.at, tokens, concurrency=limits.GRAPH_AT_ONCE))
         if Workload.ENTRA in settings.workloads:
             self.collectors[Workload.ENTRA] = Entra(self.graph, self.keep, settings.entra.batch)
         if settings.exchange is not None and Workload.EXCHANGE in settings.workloads:
-            exchange = api(Workload.EXCHANGE, settings.exchange.at, app)
+            exchange = api(Workload.EXCHANGE, settings.exchange.at, tokens)
             exchange.is_final = ews_is_final
-            self.collectors[Workload.EXCHANGE] = Exchange(Ews(exchange, settings.exchange.protocol), self.keep)
+            ews = Ews(exchange, settings.exchange.protocol, impersonate=not delegated)
+            self.collectors[Workload.EXCHANGE] = Exchange(ews, self.keep, delegated=delegated)
         if settings.sharepoint is not None and Workload.SHAREPOINT in settings.workloads:
             sites = (settings.sharepoint.at, *settings.sharepoint.my_sites)
-            apis = {site.origin: api(Workload.SHAREPOINT, site, app, pace=self._sharepoint) for site in sites}
+            apis = {site.origin: api(Workload.SHAREPOINT, site, tokens, pace=self._sharepoint) for site in sites}
             for one in apis.values():
                 one.is_final = lambda answer: USER_NOT_FOUND.encode() in answer.body
             self.collectors[Workload.SHAREPOINT] = SharePoint(
@@ -104,6 +110,7 @@ class Services:
                 settings.sharepoint.at.origin,
                 tuple(site.origin for site in settings.sharepoint.my_sites),
                 self.keep,
+                delegated=delegated,
             )
         if settings.yammer is not None and Workload.YAMMER in settings.workloads:
             origin = settings.yammer.at.origin
@@ -119,7 +126,7 @@ class Services:
                     origin: api(
                         Workload.YAMMER,
                         settings.yammer.at,
-                        _engage_tokens(settings, sync, self.tell),
+                        self._engage_tokens(tokens, sync),
                         pace=Pace(self._limits(limits.YAMMER)),
                     )
                 },
@@ -131,6 +138,17 @@ class Services:
 
     async def __aexit__(self, *exception: object) -> None:
         await self._stack.aclose()
+
+    def _engage_tokens(self, tokens: TokenSource, sync: httpx.Client) -> TokenSource:
+        """Viva Engage takes a person's token only: from a file, else of whoever signs in, for all or for it alone."""
+        yammer = self.settings.yammer
+        assert yammer is not None
+        if yammer.sign_in == "token_file":
+            assert yammer.token_file is not None
+            return FixedToken(yammer.token_file)
+        if self.settings.sign_in.delegated:
+            return tokens
+        return _person_tokens(self.settings, sync, self.tell, method=yammer.sign_in, what="Viva Engage")
 
     def expect(self, users: int) -> None:
         """So many users are audited: some limits depend on the size of the tenant."""
@@ -164,18 +182,22 @@ def _app_tokens(settings: Settings, sync: httpx.Client) -> TokenSource:
     )
 
 
-def _engage_tokens(settings: Settings, sync: httpx.Client, tell: Callable[[str], None]) -> TokenSource:
-    yammer = settings.yammer
-    assert yammer is not None
-    if yammer.sign_in == "token_file":
-        assert yammer.token_file is not None
-        return FixedToken(yammer.token_file)
+def _person_tokens(
+    settings: Settings,
+    sync: httpx.Client,
+    tell: Callable[[str], None],
+    *,
+    method: str = "",
+    what: str = "the photos",
+) -> TokenSource:
+    """Tokens of whoever signs in; `method` unset: as for every workload."""
     return delegated_tokens(
         authority=settings.sign_in.authority,
         tenant_id=settings.tenant_id,
         client_id=settings.sign_in.delegated_client_id,
         http_client=sync,
-        method=yammer.sign_in,
+        method=method or settings.sign_in.method,
         cache_file=user_cache_path("photo-auditor") / f"sign-in-{settings.tenant_id}.bin",
         tell=tell,
+        what=what,
     )

@@ -90,7 +90,12 @@ class Collector(Protocol):
 
     @property
     def permissions(self) -> tuple[Permission, ...]:
-        """What it must be allowed to do."""
+        """What it must be allowed to do, where the app signs in as itself."""
+        ...
+
+    @property
+    def delegated_permissions(self) -> tuple[Permission, ...]:
+        """What it must be allowed to do, where a person signs in."""
         ...
 
     @property

@@ -59,6 +59,22 @@ class Entra:
         ),
         Permission("Microsoft Graph", "ProfilePhoto.Read.All", "application", "the photos of groups too"),
     )
+    # profilephoto-get: User.Read suffices for the photo alone. The narrower User.ReadBasic.All does not tell licences
+    # and plans, without which no scope and no "no mailbox" can be told.
+    delegated_permissions = (
+        Permission(
+            "Microsoft Graph",
+            "User.Read.All",
+            "delegated",
+            "the full profile of every user, as far as the person who signs in may read it",
+        ),
+        Permission(
+            "Microsoft Graph",
+            "ProfilePhoto.Read.All",
+            "delegated",
+            "the photos of groups too, as far as that person may see them",
+        ),
+    )
     tells_apart = "photo, no photo, refused (with the code); never why there is none"
     requests_per_user = 2.0
 

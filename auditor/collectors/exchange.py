@@ -46,6 +46,8 @@ class Exchange:
     ews: Ews
     keep: Keep
     concurrency: int = 8
+    delegated: bool = False
+    """Whether the token is a person's."""
     workload = Workload.EXCHANGE
     permissions = (
         Permission(
@@ -53,6 +55,15 @@ class Exchange:
             "full_access_as_app",
             "application",
             "the whole content of every mailbox, to read and to write; a photo is the least of it",
+        ),
+    )
+    delegated_permissions = (
+        Permission(
+            "Office 365 Exchange Online",
+            "EWS.AccessAsUser.All",
+            "delegated",
+            "the whole content of the mailbox of the person who signs in, to read and to write, and of every mailbox"
+            " that this person may open",
         ),
     )
     tells_apart = "photo, no photo or no mailbox (one answer for both), refused"
@@ -128,7 +139,7 @@ class Exchange:
         """Count a 401; raises `WorkloadRefused` where the token was never taken, by several mailboxes."""
         self._unauthorised += 1
         if not self._taken and self._unauthorised >= min(FEWEST_PROBES, self._several):
-            raise _not_allowed(answer)
+            raise _not_allowed(answer, delegated=self.delegated)
 
     async def _ask(self, user: User, etag: str = "") -> EwsAnswer:
         answer = await self.ews.photo(user.mail or user.upn, etag)
@@ -195,9 +206,11 @@ class Exchange:
         elif answer.status == 403:
             reason = Reason.EWS_REFUSED
             detail = "Exchange Web Services refuse this mailbox (403): its licence, or a switch on the mailbox"
+            if self.delegated:
+                detail += "; or the person who signed in may not use them"
         elif answer.status == 401:
             reason = "HTTP 401"
-            detail = "Exchange refuses the app's token for this mailbox (401), and takes it for others"
+            detail = "Exchange refuses the token for this mailbox (401), and takes it for others"
         elif 300 <= answer.status < 400:
             reason = Reason.UNEXPECTED_ANSWER
             detail = f"Exchange redirected ({answer.status}), which it never does"
@@ -217,7 +230,20 @@ class Exchange:
         )
 
 
-def _not_allowed(answer: EwsAnswer) -> WorkloadRefused:
+def _not_allowed(answer: EwsAnswer, *, delegated: bool) -> WorkloadRefused:
+    if delegated and "no permissions" in answer.diagnostics:
+        return WorkloadRefused(
+            Reason.PERMISSION_MISSING,
+            "Exchange refuses the token of the person who signed in: it carries no permission for Exchange Web"
+            " Services",
+            "grant EWS.AccessAsUser.All (delegated) and have an administrator consent, or leave exchange.enabled off",
+        )
+    if delegated:
+        return WorkloadRefused(
+            Reason.SIGN_IN_FAILED,
+            "Exchange refuses the token of the person who signed in (401)",
+            "check exchange.audience, and that this person may use Exchange Web Services",
+        )
     if "no permissions" in answer.diagnostics:
         return WorkloadRefused(
             Reason.PERMISSION_MISSING,

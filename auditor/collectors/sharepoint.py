@@ -72,10 +72,26 @@ class SharePoint:
     """Origins of the My Site hosts, the home geo's first."""
     keep: Keep
     concurrency: int = 6
+    delegated: bool = False
+    """Whether the token is a person's."""
     workload = Workload.SHAREPOINT
     permissions = (
         Permission("SharePoint", "User.Read.All", "application", "every profile of the User Profile service"),
         Permission("SharePoint", "Sites.Read.All", "application", "every site's content, to read"),
+    )
+    delegated_permissions = (
+        Permission(
+            "SharePoint",
+            "User.Read.All",
+            "delegated",
+            "every profile of the User Profile service, as far as the person who signs in may read it",
+        ),
+        Permission(
+            "SharePoint",
+            "AllSites.Read",
+            "delegated",
+            "the content of every site that the person who signs in may read",
+        ),
     )
     tells_apart = "photo, default person with and without a stored picture, no profile, another account's profile"
     requests_per_user = 4.0
@@ -90,7 +106,7 @@ class SharePoint:
         domain = next((user.upn.rpartition("@")[2] for user in users if "#EXT#" not in user.upn), "invalid")
         nobody = tuple(name.format(domain=domain) for name in NOBODY)
         profile = await self.people.profile(self.root, nobody[0])
-        if refusal := refused(profile):
+        if refusal := refused(profile, delegated=self.delegated):
             raise refusal
         self._taken = True
         for site in self.my_sites:
@@ -153,7 +169,7 @@ class SharePoint:
         Microsoft recommends for telling where a profile lives); the full profile is there.
         """
         profile = await self.people.profile(self.root, user.upn)
-        if refusal := refused(profile):
+        if refusal := refused(profile, delegated=self.delegated):
             if not self._taken:
                 raise refusal
             # The credential was taken for others: what is refused is this one user's profile.
@@ -176,7 +192,7 @@ class SharePoint:
         if site != self.my_sites[0]:
             # What this geo refuses it refuses its own users: the others are asked on.
             profile = await self.people.profile(site, user.upn)
-            if refusal := refused(profile):
+            if refusal := refused(profile, delegated=self.delegated):
                 raise ServiceError(f"{site}: {refusal.sentence}", remedy=refusal.remedy, reason=refusal.reason)
             if not profile.found:
                 raise BadAnswer(
@@ -307,17 +323,25 @@ def _equal(a: Fingerprint, b: Fingerprint) -> bool:
     return near and compare(a, b).decision is Decision.SAME
 
 
-def refused(profile: ProfileAnswer) -> WorkloadRefused | None:
-    """Whether the answer refuses this credential, and so everyone."""
+def refused(profile: ProfileAnswer, *, delegated: bool = False) -> WorkloadRefused | None:
+    """Whether the answer refuses this credential, and so everyone. `delegated`: it is a person's."""
     words = f"{profile.error} {profile.diagnostics}"
     if "required permissions to access profile" in words:
+        kind = "delegated" if delegated else "application"
         return WorkloadRefused(
             Reason.PERMISSION_MISSING,
             "SharePoint refuses the app: it has no permission to read profiles",
-            "grant the SharePoint application permission User.Read.All (not Graph's of the same name)",
+            f"grant the SharePoint {kind} permission User.Read.All (not Graph's of the same name)",
         )
     if profile.status != 401:
         return None
+    if delegated:
+        return WorkloadRefused(
+            Reason.SIGN_IN_FAILED,
+            "SharePoint refuses the token of the person who signed in"
+            f" (401{': ' + profile.error if profile.error else ''})",
+            "check sharepoint.audience, and that this person may use SharePoint",
+        )
     if "app only token" in words or "Unsupported security token" in words:
         return WorkloadRefused(
             Reason.SIGN_IN_NEEDS_CERTIFICATE,

@@ -69,6 +69,7 @@ class Yammer:
             "whatever the person who signs in may read and write in Viva Engage",
         ),
     )
+    delegated_permissions = permissions
     tells_apart = "photo, default picture, no account, two candidates"
     requests_per_user = 1.1
 

@@ -70,7 +70,12 @@ RULES = (
     ),
     TenantRule(
         "sharepoint_sign_in",
-        lambda workload, reason, _: workload == Workload.SHAREPOINT and reason == Reason.SIGN_IN_FAILED,
+        # A person's token that is refused has nothing to do with a certificate.
+        lambda workload, reason, refusal: (
+            workload == Workload.SHAREPOINT
+            and reason == Reason.SIGN_IN_FAILED
+            and "who signed in" not in refusal.get("sentence", "")
+        ),
         Confidence.LIKELY,
         "",
         "A token for SharePoint's own audience, got with a certificate, is taken.",
@@ -98,7 +103,7 @@ RULES = (
         ),
         Confidence.CERTAIN,
         "",
-        "The token's roles do not name the permission.",
+        "The token names the permission neither among its roles nor among its scopes.",
     ),
 )
 """In order: the first that applies."""

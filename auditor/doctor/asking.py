@@ -56,6 +56,12 @@ EWS_ON_AGAIN = (
 )
 
 
+_OIDC = frozenset({"openid", "profile", "email", "offline_access"})
+"""Scopes that every sign-in of a person comes with."""
+_HARMLESS = frozenset({"User.Read"})
+"""What every new app registration asks for: the profile of whoever signs in."""
+
+
 @dataclass
 class Asking:
     """One look at a tenant. `reached`: the origins that answered; only those are asked."""
@@ -84,8 +90,8 @@ class Asking:
 
     # -- tokens and roles ------------------------------------------------------------------------------------------
 
-    async def _signed_in(self, api: Api, name: str) -> tuple[Finding, str]:
-        """Whether a token can be had for this origin, and the token."""
+    async def _signed_in(self, api: Api, name: str, resource: str) -> tuple[Finding, str]:
+        """Whether a token for this resource can be had for this origin, and the token."""
         assert api.tokens is not None
         probe = f"sign-in for {name}"
         if api.origin not in self.reached:
@@ -96,29 +102,31 @@ class Asking:
             except CredentialError as error:
                 return problem(probe, str(error).rstrip("."), stops=True), ""
             except Passing as error:
-                refusal = self._refused(probe, error)
+                refusal = self._refused(probe, error, resource)
                 await api.sleep(full_jitter(attempt, api.jitter))
             except ServiceError as error:
-                return self._refused(probe, error), ""
+                return self._refused(probe, error, resource), ""
             else:
                 return ok(probe, f"a token for {api.audience}"), token
         return refusal, ""
 
-    def _refused(self, probe: str, error: ServiceError) -> Finding:
+    def _refused(self, probe: str, error: ServiceError, resource: str) -> Finding:
         if error.reason == Reason.ENGAGE_NOT_SUBSCRIBED:
             return warning(
                 probe, error.sentence, "leave yammer.enabled off: there is no photo to compare in Viva Engage here"
             )  # fmt: skip
+        if "AADSTS65001" in error.sentence and (self.settings.sign_in.delegated or resource == YAMMER):
+            # A person gets no token where nothing was consented to; an app gets one that carries nothing.
+            lacking, sign_in = needed(self.settings, resource), self.settings.sign_in
+            says = f"{error.sentence}; missing: {listed(one.name for one in lacking)} (delegated, on {resource})"
+            return problem(probe, says, *granting(lacking, sign_in, sign_in.delegated_client_id))
         if "AADSTS65001" in error.sentence:
-            return problem(probe, error.sentence, error.remedy, f"consent: {self._consent(probe)}")
+            sign_in = self.settings.sign_in
+            return problem(probe, error.sentence, error.remedy, f"consent: {consent_link(sign_in, sign_in.app)}")
         return failed(probe, error)
 
-    def _consent(self, probe: str) -> str:
-        sign_in = self.settings.sign_in
-        return consent_link(sign_in, sign_in.delegated_client_id if "Engage" in probe else sign_in.client_id)
-
-    def _roles(self, resource: str, token: str, proven: Iterable[str]) -> list[Finding]:
-        """Which application permissions the token carries, and which are missing.
+    def _permissions(self, resource: str, token: str, proven: Iterable[str]) -> list[Finding]:
+        """Which permissions the token carries, and which are missing: an app's roles, or a person's scopes.
 
         `proven`: permissions for which the service has answered; what a token says of itself is only told then.
         """
@@ -127,21 +135,22 @@ class Asking:
         if claims is None:
             return [ok(probe, "the token cannot be looked into; what the service answers is told below")]
         wanted = needed(self.settings, resource)
-        lacking = missing(wanted, claims.roles)
-        carried = listed(claims.roles) or "none"
+        carries = (claims.scopes - _OIDC) if sign_in.delegated else claims.roles
+        lacking = missing(wanted, carries)
+        carried = listed(carries) or "none"
         grave = [one for one in lacking if one.name not in set(proven)]
         found: list[Finding] = []
         if grave:
             names = listed(one.name for one in grave)
             says = f"missing: {names} ({grave[0].kind}, on {resource}); the token carries: {carried}"
-            found.append(problem(probe, says, *granting(grave, sign_in, sign_in.client_id)))
+            found.append(problem(probe, says, *granting(grave, sign_in, sign_in.app)))
         elif lacking:
             names = listed(one.name for one in lacking)
             found.append(ok(probe, f"{carried}; {names} is not in the token, and {resource} answers all the same"))
         else:
             found.append(ok(probe, carried))
         optional = {one.name for one in (*wanted, *OPTIONAL) if one.resource == resource}
-        if surplus := claims.roles - optional:
+        if surplus := carries - optional - _HARMLESS:
             wider = " (some include what is needed)" if any(included_in(one) & surplus for one in wanted) else ""
             says = f"more than photo-auditor needs: {listed(surplus)}{wider}"
             remedy = "take away what no other use of this app needs; better, give photo-auditor an app of its own"
@@ -150,9 +159,14 @@ class Asking:
 
     # -- Microsoft Graph -------------------------------------------------------------------------------------------
 
+    @property
+    def _kind(self) -> str:
+        """Which kind of permission the sign-in takes."""
+        return "delegated" if self.settings.sign_in.delegated else "application"
+
     async def _graph(self) -> AsyncIterator[Finding]:
         graph = self.services.graph
-        signed_in, token = await self._signed_in(graph.api, GRAPH)
+        signed_in, token = await self._signed_in(graph.api, GRAPH, GRAPH)
         if not token:
             yield Finding(signed_in.probe, signed_in.level, signed_in.says, signed_in.remedy, stops=True)
             return
@@ -168,7 +182,7 @@ class Asking:
                     await self._extra(permission.name, proven)
         except ServiceError as error:
             findings.append(failed("users", error, stops=not self.users))
-        for finding in [*self._roles(GRAPH, token, proven), *findings]:
+        for finding in [*self._permissions(GRAPH, token, proven), *findings]:
             yield finding
 
     async def _users(self, proven: set[str]) -> Finding:
@@ -179,11 +193,15 @@ class Asking:
             said = f"{answer.status}{f' ({answer.error_code})' if answer.error_code else ''}"
             remedy = "check entra.audience" if answer.status == 401 else ""
             if answer.status == 403:
-                remedy = "grant User.Read.All of Microsoft Graph (application) and have an administrator consent"
+                remedy = f"grant User.Read.All of Microsoft Graph ({self._kind}) and have an administrator consent"
+                if self.settings.sign_in.delegated:
+                    remedy += "; where the token carries it, the person who signed in may not read other users"
             return problem("users", f"Graph answers {said} when asked for the list of users", remedy, stops=True)
-        proven.add("User.Read.All")
         found = [parse(entry) for entry in listed_users if isinstance(entry, dict)]
         self.users = [user for user in found if user is not None]
+        # With the narrower User.ReadBasic.All a person is shown names, and neither licences nor plans.
+        if not self.settings.sign_in.delegated or any(user.licensed for user in self.users):
+            proven.add("User.Read.All")
         if not self.users:
             return problem("users", "Graph lists nobody in this tenant", "check tenant.id", stops=True)
         return ok("users", f"Graph lists users (the first {len(self.users)} were read)")
@@ -193,7 +211,8 @@ class Asking:
         answer = await self.services.graph.get(photo_path((usual or self.users)[0].id))
         said = meaning(answer)
         if said is not None and said[1] == Reason.PERMISSION_MISSING:
-            return problem("photos in Graph", said[2], "grant ProfilePhoto.Read.All of Microsoft Graph (application)")
+            remedy = f"grant ProfilePhoto.Read.All of Microsoft Graph ({self._kind})"
+            return problem("photos in Graph", said[2], remedy)
         if answer.status in {200, 404}:
             proven.add("ProfilePhoto.Read.All")
             return ok("photos in Graph", "Graph answers for a user's photo")
@@ -211,13 +230,13 @@ class Asking:
     async def _exchange(self) -> AsyncIterator[Finding]:
         collector = self.services.collectors[Workload.EXCHANGE]
         assert isinstance(collector, Exchange)
-        signed_in, token = await self._signed_in(collector.ews.api, "Exchange")
+        signed_in, token = await self._signed_in(collector.ews.api, "Exchange", EXCHANGE)
         yield signed_in
         if not token:
             return
         finding = await self._ews(collector)
-        proven = ("full_access_as_app",) if collector.learned else ()
-        for one in [*self._roles(EXCHANGE, token, proven), finding]:
+        proven = [one.name for one in needed(self.settings, EXCHANGE)] if collector.learned else []
+        for one in [*self._permissions(EXCHANGE, token, proven), finding]:
             yield one
 
     async def _ews(self, collector: Exchange) -> Finding:
@@ -253,7 +272,7 @@ class Asking:
         collector = self.services.collectors[Workload.SHAREPOINT]
         assert isinstance(collector, SharePoint)
         root = collector.people.web.apis[collector.root]
-        signed_in, token = await self._signed_in(root, "SharePoint")
+        signed_in, token = await self._signed_in(root, "SharePoint", SHAREPOINT)
         yield signed_in
         if not token:
             return
@@ -262,7 +281,7 @@ class Asking:
         if "User.Read.All" in proven:
             findings += [await self._my_site(collector, site) for site in collector.my_sites]
             findings += await self._pictures(collector, proven)
-        for finding in [*self._roles(SHAREPOINT, token, proven), *findings]:
+        for finding in [*self._permissions(SHAREPOINT, token, proven), *findings]:
             yield finding
 
     def _nobody(self) -> str:
@@ -275,7 +294,7 @@ class Asking:
             profile = await collector.people.profile(collector.root, self._nobody())
         except ServiceError as error:
             return failed(probe, error)
-        if refusal := refused(profile):
+        if refusal := refused(profile, delegated=self.settings.sign_in.delegated):
             return problem(probe, refusal.sentence, refusal.remedy)
         if profile.found and profile.status != 200:
             said = profile.error or f"HTTP {profile.status}"
@@ -286,7 +305,7 @@ class Asking:
 
     async def _my_site(self, collector: SharePoint, site: str) -> Finding:
         probe = f"My Site {site}"
-        signed_in, token = await self._signed_in(collector.people.web.apis[site], site)
+        signed_in, token = await self._signed_in(collector.people.web.apis[site], site, SHAREPOINT)
         if not token:
             return Finding(probe, signed_in.level, signed_in.says, signed_in.remedy)
         try:
@@ -324,9 +343,14 @@ class Asking:
         ]
         if status in {401, 403}:
             remedy = "grant SharePoint's own Sites.Read.All (application); Graph's of the same name does not count"
+            if self.settings.sign_in.delegated:
+                remedy = (
+                    "grant SharePoint's AllSites.Read (delegated); where the token carries it, the person who signed in"
+                    " may not read that library"
+                )
             return [problem(probe, f"the picture library answers {status}", remedy), *found]
         if tried and status in {200, 404}:
-            proven.add("Sites.Read.All")
+            proven.update({"Sites.Read.All", "AllSites.Read"})
             return [ok(probe, "the picture library can be read"), *found]
         if tried:
             return [warning(probe, f"the picture library answers {status}"), *found]
@@ -339,7 +363,7 @@ class Asking:
         assert isinstance(collector, Yammer)
         assert yammer is not None
         api = collector.engage.web.apis[collector.engage.origin]
-        signed_in, token = await self._signed_in(api, "Viva Engage")
+        signed_in, token = await self._signed_in(api, "Viva Engage", YAMMER)
         yield signed_in
         if not token:
             return
@@ -406,5 +430,5 @@ class Asking:
                 await tokens.token(yammer.at.audience)
             except ServiceError as error:
                 if error.reason == Reason.ENGAGE_NOT_SUBSCRIBED:
-                    return self._refused("Viva Engage", error)
+                    return self._refused("Viva Engage", error, YAMMER)
         return failed("Viva Engage", refusal)

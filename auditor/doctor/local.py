@@ -44,7 +44,11 @@ def _overridden(settings: Settings) -> Iterator[Finding]:
     """A credential in the environment goes before the file's: nobody sees that in the file."""
     origins = {one.name: one.origin for one in settings.found}
     keys = {"certificate": "certificate", "secret": "client_secret", "federated": "federated_token_file"}
-    used = f"sign_in.{keys[settings.sign_in.method]}"
+    method = settings.sign_in.method
+    if settings.sign_in.delegated:
+        # Nothing is hidden here: whoever wrote the method decided, and the app's credential may serve other settings.
+        return
+    used = f"sign_in.{keys[method]}"
     for key in keys.values():
         name = f"sign_in.{key}"
         if name != used and name in origins:
@@ -57,6 +61,17 @@ def _overridden(settings: Settings) -> Iterator[Finding]:
 
 def _credential(settings: Settings, now: float) -> Iterator[Finding]:
     sign_in = settings.sign_in
+    if sign_in.delegated:
+        way = "with a browser" if sign_in.method == "browser" else "with a device code"
+        yield ok("credential", f"none: a person signs in {way} (the app {sign_in.app})")
+        if {"shared", "rooms"} & set(settings.scope.include):
+            yield problem(
+                "credential",
+                "shared and room mailboxes cannot be told apart with a person's sign-in: it reads the settings of this"
+                " person's own mailbox only",
+                "leave shared and rooms out of audit.include, or let the app sign in as itself",
+            )
+        return
     if sign_in.method == "secret":
         if settings.sharepoint is not None:
             yield problem(

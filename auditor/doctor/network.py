@@ -221,7 +221,7 @@ def configuration(reached: Reached, settings: Settings) -> Finding:
             "check sign_in.authority, and what stands between it and this machine", stops=True,
         )  # fmt: skip
     if isinstance(said.get("error"), str):
-        return failed(name, explain(said, f"the app {settings.sign_in.client_id}", authority), stops=True)
+        return failed(name, explain(said, f"the app {settings.sign_in.app}", authority), stops=True)
     return problem(
         name, f"what answers at {authority} ({answer.status}) is not the sign-in service",
         "check sign_in.authority; a proxy's or a network's own sign-in page may stand in between", stops=True,

@@ -294,11 +294,13 @@ def _sign_in(manifest: Mapping[str, Any]) -> str:
         name = wording.workload(str(item.get("workload", "")))
         names.extend([] if name in names else [name])
     told = [
-        f"{listed(names)} with {'the permissions of the app itself' if kind == 'application' else 'those of a person'}"
+        f"{listed(names)} with the permissions of {'the app itself' if kind == 'application' else 'a person'}"
         for kind, names in kinds.items()
     ]
+    opens = dict.fromkeys(str(item["opens"]) for item in manifest.get("permissions", ()) if item.get("opens"))
+    also = f" What these also open: {'; '.join(opens)}." if opens else ""
     app = str(manifest.get("app", ""))
-    return f"Read by the app {app}: {'; '.join(told)}." if app and told else ""
+    return f"Read by the app {app}: {'; '.join(told)}.{also}" if app and told else ""
 
 
 def _counts_as_incomplete(row: Mapping[Any, Any], manifest: Mapping[str, Any]) -> bool:

@@ -125,9 +125,7 @@ EXCLUDED: dict[str, tuple[str, str]] = {
     "excluded groups": ("member of an excluded group", "members of excluded groups"),
 }
 
-_ASK_GRAPH = (
-    "Grant the application permissions User.Read.All and ProfilePhoto.Read.All on Microsoft Graph and consent to them."
-)
+_ASK_GRAPH = "Grant the permissions User.Read.All and ProfilePhoto.Read.All on Microsoft Graph and consent to them."
 
 TROUBLES: dict[str, Trouble] = {
     Reason.NOT_SEPARATELY_READABLE: Trouble(
@@ -148,7 +146,7 @@ TROUBLES: dict[str, Trouble] = {
     Reason.SIGN_IN_FAILED: Trouble(
         "Sign-in failed",
         "No token was granted for this service.",
-        "Check the app’s credential and that its service principal may sign in; then audit again.",
+        "Check the app’s credential, or sign in anew, and that the app or the person may sign in; then audit again.",
     ),
     Reason.SIGN_IN_NEEDS_CERTIFICATE: Trouble(
         "Certificate needed",
@@ -269,7 +267,7 @@ TROUBLES: dict[str, Trouble] = {
     "ErrorAccessDenied": Trouble(
         "Access denied",
         "The service denied access though a token was accepted.",
-        "Check the app’s permissions and the tenant’s access policies for applications.",
+        "Check the app’s permissions, what the person who signed in may read, and the tenant’s access policies.",
     ),
 }
 

@@ -87,6 +87,9 @@ class Ews:
 
     api: Api
     protocol: str
+    impersonate: bool = True
+    """Whether each question names the mailbox that the token is to speak for. A person's token speaks for this person:
+    with it Exchange denies that (ErrorImpersonateUserDenied, ews-managed-api#223)."""
 
     async def photo(self, email: str, etag: str = "") -> EwsAnswer:
         """GetUserPhoto for one address, in the configured form; `etag` is one that the caller has the picture of.
@@ -127,7 +130,7 @@ class Ews:
             raise ServiceError(
                 "the user's address holds characters that no question to Exchange can", reason=Reason.UNKNOWN_ADDRESS
             )
-        impersonation = _IMPERSONATION.format(address=escape(email))
+        impersonation = _IMPERSONATION.format(address=escape(email)) if self.impersonate else ""
         content = _ENVELOPE.format(impersonation=impersonation, address=escape(email), size=SIZE).encode()
         return _soap(
             await self.api.post(

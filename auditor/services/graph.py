@@ -190,7 +190,7 @@ class Graph:
             if answer.status != 200 or not isinstance(page.get("value"), list):
                 problem = Unfinished(f"Graph answered {told}")
                 if not number:
-                    problem = GraphError(problem.sentence, code, remedy=_remedy(answer))
+                    problem = GraphError(problem.sentence, code, remedy=refusal_remedy(answer))
                 if answer.status == 400:
                     # The question itself is refused: it is the same at every attempt.
                     break
@@ -317,7 +317,11 @@ def _object(body: bytes) -> dict[str, Any]:
     return parsed if isinstance(parsed, dict) else {}
 
 
-def _remedy(answer: GraphAnswer) -> str:
+def refusal_remedy(answer: GraphAnswer) -> str:
+    """What mends a refusal to tell of users; empty where it is none."""
     if answer.status in {401, 403}:
-        return "grant the app the Graph application permission User.Read.All and admin consent"
+        return (
+            "grant the app the Graph permission User.Read.All and admin consent; where a person signs in, this person"
+            " must be allowed to read other users"
+        )
     return ""

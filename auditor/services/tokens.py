@@ -38,6 +38,8 @@ EXPIRES_SOON = 300.0
 
 logging.getLogger("msal").addHandler(logging.NullHandler())
 
+SIGN_IN_WITHIN = 900
+"""Seconds that a browser's sign-in is waited for: as long as a device code lives."""
 YOUNG = 60.0
 """Seconds during which a refused token is not replaced."""
 
@@ -186,13 +188,15 @@ class MsalTokens:
     where: str = ""
     """Where the sign-in service is, for messages: ' at https://…'."""
     clock: Callable[[], float] = time.monotonic
+    one_sign_in: bool = False
+    """Whether one audience waits for another: whoever signs in for the first is signed in for all."""
     _held: dict[str, _Held] = field(default_factory=dict)
     _refused: dict[str, SignInRefused] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     async def token(self, audience: str, *, instead_of: str | None = None) -> str:
         """A token for `audience`. Raises `SignInRefused` (remembered: the same question is not asked again)."""
-        async with self._locks.setdefault(audience, asyncio.Lock()):
+        async with self._locks.setdefault("" if self.one_sign_in else audience, asyncio.Lock()):
             if audience in self._refused:
                 raise self._refused[audience]
             held = self._held.get(audience)
@@ -273,11 +277,13 @@ def delegated_tokens(
     method: str,
     cache_file: Path,
     tell: Callable[[str], None],
+    what: str = "Viva Engage",
 ) -> MsalTokens:
     """Tokens of a person who signs in with a browser or, on a terminal, with a device code.
 
-    The sign-in is cached in `cache_file`, encrypted by the platform where it can (msal-extensions).
-    Unattended (no terminal) only what the cache holds is used.
+    One sign-in serves every audience: further tokens come by its refresh token. It is cached in `cache_file`,
+    encrypted by the platform where it can (msal-extensions). Unattended (no terminal) only what the cache holds is
+    used.
     """
     from msal_extensions import PersistedTokenCache, build_encrypted_persistence
 
@@ -301,7 +307,7 @@ def delegated_tokens(
             )
         for account in app[0].get_accounts():
             answer = app[0].acquire_token_silent_with_error(scopes, account=account, force_refresh=again)
-            if answer:
+            if answer and not (sys.stderr.isatty() and _ended(answer)):
                 return dict(answer)
         if not sys.stderr.isatty():
             return {"error": "interaction_required", "error_description": "nobody is signed in"}
@@ -311,10 +317,23 @@ def delegated_tokens(
                 return dict(flow)
             tell(str(flow["message"]))
             return dict(app[0].acquire_token_by_device_flow(flow))
-        tell("A browser window opens: sign in there to let photo-auditor read Viva Engage.")
-        return dict(app[0].acquire_token_interactive(scopes))
+        tell(f"A browser window opens: sign in there to let photo-auditor read {what}.")
+        try:
+            return dict(app[0].acquire_token_interactive(scopes, timeout=SIGN_IN_WITHIN))
+        except RuntimeError:
+            # What msal raises where nobody comes back from the browser.
+            return {"error": "expired_token", "error_description": "AADSTS70016: nobody came back from the browser"}
 
-    return MsalTokens(acquire, who=f"the app {client_id}", where=f" at {authority}")
+    return MsalTokens(acquire, who=f"the app {client_id}", where=f" at {authority}", one_sign_in=True)
+
+
+_ENDED = frozenset({50076, 50078, 50079, 50158, 50173, 70008, 70043, 700082, 700084})
+"""AADSTS codes of a remembered sign-in that has ended, or lacks a proof: signing in anew mends them."""
+
+
+def _ended(answer: dict[str, Any]) -> bool:
+    codes = answer.get("error_codes")
+    return isinstance(codes, list) and not _ENDED.isdisjoint(code for code in codes if isinstance(code, int))
 
 
 def read_certificate(file: Path, password: str | None) -> dict[str, str]:
@@ -366,7 +385,10 @@ def explain(answer: dict[str, Any], who: str, audience: str) -> SignInRefused:
     known = {
         "7000215": ("the client secret is wrong", "copy the secret's value (not its id) into AZURE_CLIENT_SECRET"),
         "7000222": ("the client secret has ended", "make a new one, or better use a certificate"),
-        "700016": ("the tenant does not know the app", "check sign_in.client_id and tenant.id"),
+        "700016": (
+            "the tenant does not know the app",
+            "check sign_in.client_id, or sign_in.delegated_client_id where a person signs in, and tenant.id",
+        ),
         "90002": ("there is no such tenant", "check tenant.id"),
         "700027": (
             "the certificate is not accepted: it is not registered with the app, or has ended",
@@ -407,13 +429,20 @@ def explain(answer: dict[str, Any], who: str, audience: str) -> SignInRefused:
         "50173": ("the sign-in was revoked, for example by a new password", "sign in again"),
         "70043": ("the sign-in has ended: a policy lets it live for so long only", "sign in again"),
         "700082": ("the sign-in has ended", "sign in again"),
-        "70016": ("nobody finished the sign-in", "open the page, enter the code and run again"),
+        "70016": ("nobody finished the sign-in", "open the page, finish the sign-in there and run again"),
     }
     sentence, remedy = known.get(code, (_tidy(text), "see the sign-in log of the app in Entra ID"))
     if answer.get("error") == "interaction_required" and not code:
         sentence, remedy = "nobody is signed in", "run once on a terminal and sign in"
     label = f" (AADSTS{code})" if code and code in known else ""
-    return SignInRefused(f"signing in as {who} for {audience} was refused: {sentence}{label}", remedy=remedy)
+    reason = Reason.PERMISSION_MISSING if code in _NO_CONSENT else None
+    return SignInRefused(
+        f"signing in as {who} for {audience} was refused: {sentence}{label}", remedy=remedy, reason=reason
+    )
+
+
+_NO_CONSENT = frozenset({"65001", "65004", "90094", "650057"})
+"""AADSTS codes that say: the app has a credential and a person, and lacks a permission or the consent to it."""
 
 
 def _discovery(authority: str) -> bool:

@@ -35,6 +35,8 @@ class Call:
     size: str
     newer_than_2013: bool
     """Whether the requested schema knows the element ContentType."""
+    impersonates: bool = False
+    """Whether the header names a mailbox to speak for."""
 
 
 def address(body: bytes) -> str:
@@ -67,7 +69,8 @@ def read(body: bytes) -> Call:
             f"The request failed schema validation: The 'SizeRequested' element is invalid - The value '{size}' is "
             "invalid according to its datatype 'UserPhotoSizeType' - The Enumeration constraint failed.",
         )
-    return Call(email, size, newer_than_2013=not version.startswith("Exchange2013"))
+    impersonates = root.find(f"{{{SOAP}}}Header/{{{TYPES}}}ExchangeImpersonation") is not None
+    return Call(email, size, newer_than_2013=not version.startswith("Exchange2013"), impersonates=impersonates)
 
 
 def photo(*, has_changed: bool, data: str | None, content_type: str) -> bytes:

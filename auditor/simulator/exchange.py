@@ -15,7 +15,7 @@ from auditor.simulator.lookup import Lookup
 from auditor.simulator.registrations import EXCHANGE_AUDIENCE, RESOURCES
 from auditor.simulator.requestlog import RequestLog
 from auditor.simulator.tenant import Account, Mailbox, Picture, Rendition
-from auditor.simulator.tokens import Flaw, Mint, TokenError
+from auditor.simulator.tokens import Flaw, Mint, Token, TokenError
 
 AUDIENCES = frozenset({EXCHANGE_AUDIENCE, RESOURCES[1].app_id})
 SIDES = (48, 64, 96, 120, 240, 360, 432, 504, 648)
@@ -26,6 +26,8 @@ _NO_PERMISSIONS = (
     '2000008;reason="The token contains no permissions, or permissions can not be understood.";'
     'error_category="invalid_grant"'
 )
+_NO_IMPERSONATION = "The account does not have permission to impersonate the requested user."
+"""ews-managed-api#223."""
 # Assumption: these words; that such a token gets 401 is documented.
 _TOKEN_WORDS = {
     Flaw.ABSENT: "",
@@ -78,12 +80,17 @@ class Exchange:
     # SOAP
 
     def soap(self, request: Request) -> Response:
-        """GetUserPhoto as a SOAP call."""
-        self._check(request)
+        """GetUserPhoto as a SOAP call.
+
+        Assumption: whoever signs in may read everybody's photo, as the clients of ordinary people do.
+        """
+        token = self._check(request)
         try:
             call = ews_soap.read(request.body)
         except ews_soap.FaultError as fault:
             return _xml(ews_soap.fault(fault.code, str(fault)), 500)
+        if call.impersonates and not token.app_only:
+            return _xml(ews_soap.fault("ErrorImpersonateUserDenied", _NO_IMPERSONATION), 500)
         account = self.lookup.by_address.get(call.email.lower())
         if account is None:
             # Documented: 500 without a response code. Assumption: and without a body.
@@ -120,7 +127,7 @@ class Exchange:
 
     # Who may ask
 
-    def _check(self, request: Request) -> None:
+    def _check(self, request: Request) -> Token:
         try:
             token = self.mint.check(request.bearer(), AUDIENCES)
         except TokenError as error:
@@ -130,6 +137,7 @@ class Exchange:
             raise RefusedError(Response(403))
         if not token.may("full_access_as_app" if token.app_only else "EWS.AccessAsUser.All"):
             _unauthorized(_NO_PERMISSIONS)
+        return token
 
 
 def make_exchange(origin: str, lookup: Lookup, mint: Mint, *, enabled: bool, log: RequestLog) -> Service:

@@ -27,9 +27,13 @@ def make_graph(
     *,
     largest_page: int = LARGEST_PAGE,
     uploads: Uploads = "everyone",
+    restricted: bool = False,
 ) -> Service:
-    """The Graph service; a page of users holds no more than `largest_page`, whatever was asked for."""
-    access = GraphAccess(mint)
+    """The Graph service; a page of users holds no more than `largest_page`, whatever was asked for.
+
+    `restricted`: whether members without a role may read nobody but themselves in the directory.
+    """
+    access = GraphAccess(mint, restricted)
     directory = Directory(origin, lookup.tenant, lookup, access, organisation, largest_page)
     photos = Photos(origin, lookup.tenant.tenant_id, lookup, access)
 

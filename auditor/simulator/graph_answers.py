@@ -63,6 +63,8 @@ class GraphAccess:
     """Checks tokens for Graph."""
 
     mint: Mint
+    restricted: bool = False
+    """Whether members without a role may read nobody but themselves (authorizationPolicy, allowedToReadOtherUsers)."""
 
     def token(self, request: Request) -> Token:
         """The token of a request, if Graph accepts it."""
@@ -77,6 +79,16 @@ class GraphAccess:
         """Refuse a token that carries none of the permissions."""
         if not self.token(request).may(*permissions):
             raise denied()
+
+    def require_reader(self, request: Request, permissions: tuple[str, ...], *, own: str = "") -> None:
+        """Refuse who may not read other users' directory entries; `own`: the id of the user who is asked about.
+
+        Assumption: in a restricted directory the refusal is that of a missing permission.
+        """
+        token = self.token(request)
+        hidden = self.restricted and not token.app_only and not token.directory_roles and token.object_id != own
+        if hidden or not token.may(*permissions):
+            raise directory_denied()
 
 
 def directory_denied() -> RefusedError:

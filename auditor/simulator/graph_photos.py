@@ -20,6 +20,7 @@ from auditor.simulator.lookup import Lookup
 from auditor.simulator.tenant import Account, GraphPhoto, Picture, Rendition
 
 READ_PHOTOS = ("ProfilePhoto.Read.All", "ProfilePhoto.ReadWrite.All", "User.Read.All", "User.ReadWrite.All")
+READ_PHOTOS_DELEGATED = (*READ_PHOTOS, "User.ReadBasic.All")
 _SIZE = re.compile(r"(?i)(\d{1,5})x(\d{1,5})")
 _THROWN = "Exception of type 'Microsoft.Fast.Profile.Core.Exception.ImageNotFoundException' was thrown."
 _NO_PHOTO = {
@@ -101,7 +102,8 @@ class Photos:
         return _bytes(account.graph, _of_size(_picture(account.graph), request.params["size"]))
 
     def _account(self, request: Request) -> Account:
-        self.access.require(request, READ_PHOTOS, photo_denied)
+        app_only = self.access.token(request).app_only
+        self.access.require(request, READ_PHOTOS if app_only else READ_PHOTOS_DELEGATED, photo_denied)
         key = request.params["key"]
         account = self.lookup.directory_user(key)
         if account is not None:

@@ -11,6 +11,7 @@ from auditor.simulator.graph_answers import GraphAccess, directory_denied, graph
 
 Uploads = Literal["everyone", "admins", "on-premises"]
 READ_SETTINGS = ("PeopleSettings.Read.All", "PeopleSettings.ReadWrite.All")
+PEOPLE_ADMINISTRATOR = "024906de-61e5-49c8-8572-40335f1e0e10"
 _USER_ADMINISTRATOR = "fe930be7-5e62-47db-91af-98c3a49a38b1"
 _GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 # The pages show an empty list of roles as an empty object, as the tenant's default (photoupdatesettings-update).
@@ -34,7 +35,13 @@ class PhotoSettings:
         return [route("GET", r"/beta/admin/people/photoupdatesettings", self.read, ignore_case=True)]
 
     def read(self, request: Request) -> Response:
-        """The settings. Assumption: without the permission the directory's own refusal."""
+        """The settings. Assumption: without the permission the directory's own refusal.
+
+        Who signs in needs a role beside the permission (peopleadminsettings-get). Assumption: here, too.
+        """
         self.access.require(request, READ_SETTINGS, directory_denied)
+        token = self.access.token(request)
+        if not token.app_only and not token.directory_roles & {PEOPLE_ADMINISTRATOR, _GLOBAL_ADMINISTRATOR}:
+            raise directory_denied()
         context = f"{self.origin}/beta/$metadata#admin/people/photoUpdateSettings/$entity"
         return graph_json({"@odata.context": context} | dict(_SAID[self.uploads]))

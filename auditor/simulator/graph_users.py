@@ -140,13 +140,13 @@ class Directory:
 
     def users(self, request: Request) -> Response:
         """A page of users."""
-        self.access.require(request, READ_USERS, directory_denied)
+        self.access.require_reader(request, READ_USERS)
         chosen = self._filtered(request, self.tenant.accounts)
         return self._page(request, chosen, "users")
 
     def users_count(self, request: Request) -> Response:
         """How many users, as plain text."""
-        self.access.require(request, READ_USERS, directory_denied)
+        self.access.require_reader(request, READ_USERS)
         if not _eventual(request):
             raise refused(400, "Request_BadRequest", "$count is not currently supported.")
         count = len(self._filtered(request, self.tenant.accounts, counted=True))
@@ -154,29 +154,37 @@ class Directory:
 
     def user(self, request: Request) -> Response:
         """One user."""
-        self.access.require(request, READ_USERS, directory_denied)
+        known = self.lookup.directory_user(request.params["key"])
+        self.access.require_reader(request, READ_USERS, own=known.id if known else "")
         account = self._account(request)
         names = _selected(request, single=True)
         body: dict[str, Any] = {"@odata.context": self._context("users", request, "/$entity")}
         body |= {name: PROPERTIES[name](account) for name in names if name in PROPERTIES}
         if "mailboxSettings" in names:
-            self.access.require(request, READ_MAILBOX, mailbox_denied)
+            self._require_mailbox(request, account)
             body["mailboxSettings"] = self._settings(account)
         return graph_json(body, headers=(("x-ms-resource-unit", "1"),))
 
     def mailbox_settings(self, request: Request) -> Response:
         """The mailbox's settings, of which only the purpose is simulated."""
-        self.access.require(request, READ_MAILBOX, mailbox_denied)
         account = self._account(request)
+        self._require_mailbox(request, account)
         context = f"{self.origin}{VERSION}/$metadata#users('{quote(account.id)}')/mailboxSettings"
         return graph_json({"@odata.context": context, **self._settings(account)})
 
     def user_purpose(self, request: Request) -> Response:
         """The mailbox's purpose alone."""
-        self.access.require(request, READ_MAILBOX, mailbox_denied)
         account = self._account(request)
+        self._require_mailbox(request, account)
         context = f"{self.origin}{VERSION}/$metadata#users('{quote(account.id)}')/mailboxSettings/userPurpose"
         return graph_json({"@odata.context": context, "value": self._settings(account)["userPurpose"]})
+
+    def _require_mailbox(self, request: Request, account: Account) -> None:
+        """Documented (user-get, mailboxSettings): with a person's sign-in only this person's own mailbox is read."""
+        self.access.require(request, READ_MAILBOX, mailbox_denied)
+        token = self.access.token(request)
+        if not token.app_only and token.object_id != account.id:
+            raise mailbox_denied()
 
     def _settings(self, account: Account) -> dict[str, str]:
         if account.mailbox is None:
@@ -225,7 +233,7 @@ class Directory:
         return Response(200, str(len(self._members(request))).encode(), "text/plain")
 
     def _members(self, request: Request) -> Sequence[Account]:
-        self.access.require(request, READ_MEMBERS, directory_denied)
+        self.access.require_reader(request, READ_MEMBERS)
         key = request.params["group"].lower()
         if key not in self.lookup.groups:
             raise resource_not_found(request.params["group"])

@@ -31,6 +31,8 @@ class SignedInUser:
     id: str
     upn: str
     name: str
+    directory_roles: frozenset[str] = frozenset()
+    """Template ids of this person's roles in Entra ID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +335,14 @@ class Identity:
             "expires_in": lifetime,
             "ext_expires_in": lifetime,
             "access_token": self.mint.user_token(
-                grant.audience, app.client_id, user.id, user.upn, user.name, granted, lifetime
+                grant.audience,
+                app.client_id,
+                user.id,
+                user.upn,
+                user.name,
+                granted,
+                lifetime,
+                user.directory_roles,
             ),
         }
         if "offline_access" in grant.oidc:

@@ -62,7 +62,7 @@ APP_ROLES: Mapping[str, frozenset[str]] = {
     "yammer": frozenset(),
 }
 DELEGATED_SCOPES: Mapping[str, frozenset[str]] = {
-    "graph": frozenset({"User.Read.All"}),
+    "graph": frozenset({"User.Read.All", "ProfilePhoto.Read.All", "GroupMember.Read.All", "PeopleSettings.Read.All"}),
     "exchange": frozenset({"EWS.AccessAsUser.All"}),
     "sharepoint": frozenset({"AllSites.Read", "User.Read.All"}),
     # Both names of the one permission are asked for in the wild.

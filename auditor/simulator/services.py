@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from auditor.simulator.asgi import Service, plain_error
 from auditor.simulator.asked import Asking
@@ -11,7 +12,7 @@ from auditor.simulator.exchange import make_exchange
 from auditor.simulator.fault_plan import Plan
 from auditor.simulator.faults import Faults
 from auditor.simulator.graph import make_graph
-from auditor.simulator.graph_settings import Uploads
+from auditor.simulator.graph_settings import PEOPLE_ADMINISTRATOR, Uploads
 from auditor.simulator.graph_users import LARGEST_PAGE
 from auditor.simulator.identity import Identity, SignedInUser, SignInTimes
 from auditor.simulator.interference import Playing
@@ -52,6 +53,11 @@ ORIGINS = (
 YAMMER_TOKEN_LIFETIME = 180 * 24 * 3600
 
 
+SignedIn = Literal["member", "administrator", "restricted"]
+"""Who signs in: an ordinary member; one with the role People Administrator; a member of a tenant that lets members read
+nobody but themselves in the directory."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How the services behave."""
@@ -61,6 +67,7 @@ class Options:
     """Whether the tenant has Viva Engage at all."""
     uploads: Uploads = "everyone"
     """Who may change a user's photo."""
+    signed_in: SignedIn = "member"
     without_roles: frozenset[tuple[str, str]] = frozenset()
     """(resource, role) pairs that were not granted; the role in lower case."""
     expired_certificate: bool = False
@@ -113,7 +120,7 @@ def make_services(tenant: Tenant, origins: Mapping[str, str], options: Options |
     )
     lookup = make_lookup(tenant)
     organisation = organisation_name(tenant)
-    user = _signed_in_user(tenant)
+    user = _signed_in_user(tenant, options.signed_in)
     identity = Identity(
         origin=origins["identity"],
         tenant_id=tenant.tenant_id,
@@ -130,7 +137,14 @@ def make_services(tenant: Tenant, origins: Mapping[str, str], options: Options |
     made = [
         Service("identity", origins["identity"], identity.routes(), error=plain_error, log=log),
         make_graph(
-            origins["graph"], lookup, mint, organisation, log, largest_page=largest_page, uploads=options.uploads
+            origins["graph"],
+            lookup,
+            mint,
+            organisation,
+            log,
+            largest_page=largest_page,
+            uploads=options.uploads,
+            restricted=options.signed_in == "restricted",
         ),
         make_exchange(origins["exchange"], lookup, mint, enabled=options.ews, log=log),
         *(make_sharepoint(host, log) for host in _hosts(origins, tenant, mint, options)),
@@ -191,10 +205,11 @@ def _hosts(origins: Mapping[str, str], tenant: Tenant, mint: Mint, options: Opti
     ]
 
 
-def _signed_in_user(tenant: Tenant) -> SignedInUser:
+def _signed_in_user(tenant: Tenant, kind: SignedIn) -> SignedInUser:
     """Whoever signs in: the first member in scope, preferably one who is in Engage."""
     members = [account for account in tenant.accounts if account.enabled and account.user_type == "Member"]
     chosen = next((account for account in members if account.engage), members[0] if members else None)
     if chosen is None:
         return SignedInUser("00000000-0000-0000-0000-000000000001", f"admin@{tenant.domain}", "Administrator")
-    return SignedInUser(chosen.id, chosen.upn, chosen.display_name)
+    roles = frozenset({PEOPLE_ADMINISTRATOR} if kind == "administrator" else ())
+    return SignedInUser(chosen.id, chosen.upn, chosen.display_name, roles)

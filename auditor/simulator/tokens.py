@@ -47,6 +47,8 @@ class Token:
     scopes: frozenset[str]
     expires: float
     object_id: str
+    directory_roles: frozenset[str] = frozenset()
+    """Template ids of the roles of the person who signed in (`wids`, access-token-claims-reference)."""
 
     def may(self, *permissions: str) -> bool:
         """Whether the token carries one of these permissions, as a role or as a scope by its kind."""
@@ -101,11 +103,21 @@ class Mint:
         return self.sign(claims, lifetime)
 
     def user_token(
-        self, audience: str, app_id: str, user_id: str, upn: str, name: str, scopes: frozenset[str], lifetime: float
+        self,
+        audience: str,
+        app_id: str,
+        user_id: str,
+        upn: str,
+        name: str,
+        scopes: frozenset[str],
+        lifetime: float,
+        directory_roles: frozenset[str] = frozenset(),
     ) -> str:
         """A token for an application that acts for a signed-in user."""
+        roles = {"wids": sorted(directory_roles)} if directory_roles else {}
         return self.sign(
             {
+                **roles,
                 "aud": audience,
                 "appid": app_id,
                 "appidacr": "0",
@@ -147,6 +159,7 @@ class Mint:
             scopes=frozenset(str(claims.get("scp", "")).split()),
             expires=float(claims.get("exp", 0)),
             object_id=str(claims.get("oid", "")),
+            directory_roles=frozenset(claims.get("wids", ())),
         )
         if len(self._verified) >= CACHED_TOKENS:
             self._verified.clear()

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +12,7 @@ from typing import Any
 import pytest
 
 from benchmarks.hostile_tenant import Hostile, hostile_tenant
-from tests.journeys.conftest import Command
+from tests.journeys.conftest import Command, on_a_terminal
 from tests.journeys.test_no_secret import leaks, secrets_of
 from tests.journeys.test_reads_only import could_write
 
@@ -124,29 +120,3 @@ def test_on_a_terminal_a_person_signs_in_and_a_tenant_without_viva_engage_is_tol
         assert code == 0, out
         assert told in out
         assert ("enter the code" in err) is not bool(options)
-
-
-def on_a_terminal(words: list[str], env: dict[str, str], folder: Path) -> tuple[int, str, str]:
-    """Run the command with a terminal as its standard error: exit code, standard output, what the terminal showed."""
-    import pty
-
-    ours, theirs = pty.openpty()
-    shown = bytearray()
-
-    def read() -> None:
-        with contextlib.suppress(OSError):
-            while more := os.read(ours, 4096):
-                shown.extend(more)
-
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "auditor", *words], stdout=subprocess.PIPE, stderr=theirs, stdin=subprocess.DEVNULL,
-        env={**kept, "HOME": str(folder), "NO_COLOR": "1", **env}, text=True, encoding="utf-8",
-    )  # fmt: skip
-    os.close(theirs)
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    out, _ = process.communicate(timeout=120)
-    reader.join(5)
-    os.close(ours)
-    return process.returncode, out, shown.decode("utf-8", "replace")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +70,32 @@ class Command:
         )
         assert "Traceback" not in done.stderr, done.stderr
         return Outcome(done.returncode, done.stdout, done.stderr, path)
+
+
+def on_a_terminal(words: list[str], env: dict[str, str], folder: Path) -> tuple[int, str, str]:
+    """Run the command with a terminal as its standard error: exit code, standard output, what the terminal showed."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    shown = bytearray()
+
+    def read() -> None:
+        with contextlib.suppress(OSError):
+            while more := os.read(ours, 4096):
+                shown.extend(more)
+
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "auditor", *words], stdout=subprocess.PIPE, stderr=theirs, stdin=subprocess.DEVNULL,
+        env={**kept, "HOME": str(folder), "NO_COLOR": "1", **env}, text=True, encoding="utf-8",
+    )  # fmt: skip
+    os.close(theirs)
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    out, _ = process.communicate(timeout=120)
+    reader.join(5)
+    os.close(ours)
+    return process.returncode, out, shown.decode("utf-8", "replace")
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def certificate(tmp_path: Path) -> Path:
 
 def test_whoever_answers_the_questions_gets_settings_that_load(init: Init, certificate: Path) -> None:
     """Enter takes what is proposed; an answer that cannot be is asked again."""
-    typed = "\n".join(["", "contoso", "contoso.onmicrosoft.com", "my app", APP, "", "", "y", "y", "", "", "", OTHER])
+    typed = "\n".join(["", "contoso", "contoso.onmicrosoft.com", "", "my app", APP, "", "y", "y", "", "", "", OTHER])
     code, out, err = init(typed=typed + "\n")
     assert code == 0, err
     assert "'contoso' is neither a tenant id nor a domain name" in err
@@ -162,7 +162,7 @@ def test_an_answer_that_cannot_be_is_named_and_nothing_is_written(
 
 
 def test_where_nobody_answers_the_missing_option_is_named(init: Init) -> None:
-    code, _, err = init("--tenant", "contoso.com", "--cloud", "global")
+    code, _, err = init("--tenant", "contoso.com", "--cloud", "global", "--sign-in", "certificate")
     assert code == 2
     assert "--client-id is missing, and nobody is there to be asked" in err
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from auditor.model import Reason
 from auditor.services.errors import ServiceError, SignInRefused, Throttled, Unreachable
 from auditor.services.http import new_sync_client
 from auditor.services.tls import tls_context
-from auditor.services.tokens import FixedToken, MsalTokens, app_tokens, explain
+from auditor.services.tokens import FixedToken, MsalTokens, app_tokens, delegated_tokens, explain
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 TOKEN = "eyJhbGciOiJub25lIn0.topsecrettokenthatmustneverbeseen.signature"
@@ -197,3 +201,84 @@ def test_a_token_that_no_header_can_hold_is_no_answer_of_a_sign_in_service(
     token_endpoint(server, 200, json.dumps({"access_token": token, "expires_in": 3600}).encode())
     with pytest.raises(Unreachable):
         ask(server, ca_bundle)
+
+
+# -- a person who signs in -----------------------------------------------------------------------------------------
+
+
+def person(server: Any, bundle: Path, folder: Path, told: list[str], refused: dict[str, object]) -> list[str]:
+    """The tokens of a person for two audiences; the refresh token of the first sign-in is answered with `refused`."""
+    info = base64.urlsafe_b64encode(b'{"uid": "u", "utid": "t"}').decode()
+
+    def script(path: str, _headers: dict[str, str], number: int) -> tuple[int, dict[str, str], bytes]:
+        kind = {"Content-Type": "application/json"}
+        if path.endswith("openid-configuration"):
+            return 200, kind, discovery(server.origin)
+        if path.endswith("/devicecode"):
+            flow = {"device_code": "d", "user_code": "u", "message": "enter the code", "expires_in": 900, "interval": 1}
+            return 200, kind, json.dumps(flow).encode()
+        if b"grant_type=refresh_token" in server.bodies[-1]:
+            return 400, kind, json.dumps(refused).encode()
+        got = {"access_token": TOKEN, "refresh_token": "r", "expires_in": 3599, "client_info": info}
+        return 200, kind, json.dumps(got | {"token_type": "Bearer", "scope": f"s{number}"}).encode()
+
+    server.answers(script)
+    client = new_sync_client(tls_context(bundle))
+    tokens = delegated_tokens(
+        authority=server.origin, tenant_id=TENANT, client_id="app", http_client=client, method="device_code",
+        cache_file=folder / "file-where-a-folder-is-needed" / "cache.bin", tell=told.append,
+    )  # fmt: skip
+    (folder / "file-where-a-folder-is-needed").touch()
+
+    async def both() -> list[str]:
+        return [await tokens.token(f"https://{name}.example") for name in ("graph", "outlook")]
+
+    try:
+        return asyncio.run(both())
+    finally:
+        client.close()
+
+
+def refusal_of(code: int) -> dict[str, object]:
+    return {"error": "invalid_grant", "error_description": f"AADSTS{code}: ...", "error_codes": [code]}
+
+
+def test_who_lacks_consent_for_one_service_is_not_asked_to_sign_in_again(
+    start: Any, ca_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    told: list[str] = []
+    with pytest.raises(SignInRefused, match="AADSTS65001") as refused:
+        person(start(), ca_bundle, tmp_path, told, refusal_of(65001))
+    assert told == ["enter the code"]
+    assert refused.value.reason == Reason.PERMISSION_MISSING
+
+
+def test_whose_sign_in_has_ended_signs_in_anew(
+    start: Any, ca_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    told: list[str] = []
+    assert person(start(), ca_bundle, tmp_path, told, refusal_of(700082)) == [TOKEN, TOKEN]
+    assert told == ["enter the code"] * 2
+
+
+def test_services_that_ask_at_once_wait_for_one_sign_in() -> None:
+    """Two at a time would meet at the barrier; one alone breaks it."""
+    barrier, met = threading.Barrier(2), list[bool]()
+
+    def acquire(scopes: list[str], _again: bool) -> dict[str, Any]:
+        try:
+            barrier.wait(0.2)
+            met.append(True)
+        except threading.BrokenBarrierError:
+            barrier.reset()
+        return {"access_token": scopes[0], "expires_in": 3599}
+
+    tokens = MsalTokens(acquire, who="the app", one_sign_in=True)
+
+    async def both() -> list[str]:
+        return list(await asyncio.gather(tokens.token("https://a.example"), tokens.token("https://b.example")))
+
+    assert asyncio.run(both()) == ["https://a.example/.default", "https://b.example/.default"]
+    assert met == []

@@ -215,7 +215,7 @@ class Simulated:
         granted = DELEGATED_SCOPES[resource(origin)] if scopes is None else frozenset(scopes)
         app = self.services.apps.delegated
         return self.services.identity.mint.user_token(
-            AUDIENCES[origin], app.client_id, user.id, user.upn, user.name, granted, 600.0
+            AUDIENCES[origin], app.client_id, user.id, user.upn, user.name, granted, 600.0, user.directory_roles
         )
 
     def form(self, target: str, **values: str) -> Response:

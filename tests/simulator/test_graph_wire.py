@@ -118,6 +118,33 @@ def test_missing_roles(simulated: Any, same_error: Any) -> None:
     assert simulated.ask("graph", photo, only_users).status == 200
 
 
+def test_what_a_person_may_read(simulate: Any, simulated: Any, same_error: Any) -> None:
+    """A scope counts as far as the person's own rights go."""
+    adele, none = simulated.id_of("adele"), simulated.id_of("none")
+    assert simulated.services.identity.user.id == adele
+    photo, settings = f"/v1.0/users/{none}/photo", "/v1.0/users/{}/mailboxSettings"
+    basic = simulated.user_token("graph", {"User.ReadBasic.All"})
+    assert simulated.ask("graph", f"/v1.0/users/{adele}/photo", basic).status == 200
+    same_error(
+        simulated.ask("graph", photo, simulated.user_token("graph", {"Mail.Read"})), 403,
+        "graph/photo-permission-missing.json",
+    )  # fmt: skip
+    mail = simulated.user_token("graph", {"MailboxSettings.Read"})
+    assert simulated.ask("graph", settings.format(adele), mail).status == 200
+    same_error(simulated.ask("graph", settings.format(none), mail), 403, "graph/mailbox-permission-missing.json")
+    updates, denied = "/beta/admin/people/photoUpdateSettings", "graph/directory-permission-missing.json"
+    same_error(simulated.ask("graph", updates, simulated.user_token("graph")), 403, denied)
+    administrator = simulate(signed_in="administrator")
+    assert administrator.ask("graph", updates, administrator.user_token("graph")).status == 200
+    restricted = simulate(signed_in="restricted")
+    token = restricted.user_token("graph")
+    for path in ("/v1.0/users", f"/v1.0/users/{none}", "/v1.0/users/nobody@contoso.com"):
+        same_error(restricted.ask("graph", path, token), 403, denied)
+    assert restricted.ask("graph", f"/v1.0/users/{adele}", token).status == 200
+    assert restricted.ask("graph", f"/v1.0/users/{adele}/photo", token).status == 200
+    assert restricted.ask("graph", "/v1.0/users").status == 200, "the app itself is no member"
+
+
 def test_tokens_that_are_refused(simulated: Any, same_error: Any) -> None:
     other = simulated.app_token("graph", audience="https://outlook.office365.com")
     same_error(simulated.ask("graph", "/v1.0/users", other), 401, "graph/invalid-audience.json")
