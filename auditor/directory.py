@@ -140,7 +140,7 @@ def _notes(lists: Sequence[Collected[Any]]) -> Iterable[str]:
     if repeated := sum(one.repeated for one in lists):
         yield f"The list of users named {repeated} account(s) more than once; each is audited once."
     if restarts := sum(one.restarts for one in lists):
-        yield f"The list of users expired while it was read, and was read anew {restarts} time(s)."
+        yield f"The list of users expired or never ended while it was read, and was read anew {restarts} time(s)."
 
 
 async def census(graph: Graph, listed: int, before: int | None, accounts: Mapping[str, str]) -> Census:

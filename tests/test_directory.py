@@ -113,6 +113,25 @@ def test_a_page_that_leads_back_once_is_asked_for_again(start: Any, ca_bundle: P
     assert [user.id for user in listed(ca_bundle, server).users] == [f"id-{number}" for number in range(35)]
 
 
+def test_a_list_that_once_leads_on_without_naming_anybody_new_is_begun_anew(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    users = [entry(number) for number in range(35)]
+    turn = [0]
+
+    def fault(page: int, number: int) -> Reply | None:
+        if page == 0:
+            turn[0] += 1
+        if page == 0 or turn[0] > 1:
+            return None
+        onward = f"{server.origin}/v1.0/users?page=1&number={number}"
+        return answer({"value": users[:10], "@odata.nextLink": onward})
+
+    directory(server, users, fault=fault)
+    found = listed(ca_bundle, server)
+    assert [user.id for user in found.users] == [f"id-{number}" for number in range(35)]
+    assert any("read anew 1 time" in note for note in found.notes)
+
+
 @pytest.mark.parametrize("kind", ["back", "endless", "empty", "refused", "cut"])
 def test_a_list_that_does_not_end_raises_and_is_never_short(start: Any, ca_bundle: Path, kind: str) -> None:
     server = start()

@@ -209,12 +209,13 @@ class Graph:
     ) -> Collected[T]:
         """What `read` makes of each entry of a collection, each id once, in order; the list is whole.
 
-        A list whose page tokens expire is read anew from its first page, and what was read before is dropped.
-        Raises as `pages` does.
+        A list whose page tokens expire, or which leads on and on without naming anybody new, is read anew from its
+        first page, and what was read before is dropped. Raises as `pages` does.
         """
         for restart in range(RESTARTS + 1):
             found: dict[str, T] = {}
             nameless = repeated = idle = 0
+            problem = "expired before it was read to its end"
             try:
                 async for page in self.pages(path, eventual=eventual):
                     before = len(found)
@@ -228,11 +229,13 @@ class Graph:
                             found[identity] = made
                     idle = idle + 1 if len(found) == before else 0
                     if idle >= NOTHING_NEW:
-                        raise Unfinished(f"Graph's list named nobody new on {NOTHING_NEW} pages in a row")
+                        problem = f"named nobody new on {NOTHING_NEW} pages in a row"
+                        break
+                else:
+                    return Collected(tuple(found.values()), nameless, repeated, restart)
             except PageExpired:
-                continue
-            return Collected(tuple(found.values()), nameless, repeated, restart)
-        raise Unfinished(f"Graph's list expired {RESTARTS + 1} times before it was read to its end")
+                pass
+        raise Unfinished(f"Graph's list {problem}, the last of {RESTARTS + 1} times that it was begun")
 
     async def batch(self, paths: Sequence[str]) -> dict[str, GraphAnswer]:
         """The answers to up to 20 GETs by path.

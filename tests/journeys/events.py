@@ -447,6 +447,7 @@ TENANTS: Mapping[str, Mapping[str, Any]] = {
     "no list": {"users": 12},
     "expired list": {"users": 12},
     "endless list": {"users": 12},
+    "long list": {"users": 12},
     "no sign-in": {"users": 12},
 }
 """By the options of `simulate`; the rows of one tenant do not meet, for each is about another workload."""
@@ -468,6 +469,8 @@ WHOLE = Section(
               Play("next page of users", "pages/expired_token", 2)),
         there("endless list", "the pages of users never end", E, f"{NO_RUN} 3",
               Play("next page of users", "pages/endless")),
+        there("long list", "the pages of users never end, and do once the list is begun anew", E, "photo 0",
+              Play("next page of users", "pages/endless", 1)),
         there("switches", "the directory counts six users more than it lists", E, "photo 4",
               answer("count", 200, "text/plain", body="66")),
         there("no sign-in", "no token for the app", E, f"{NO_RUN} 3",
