@@ -55,7 +55,7 @@ def change_table(
     *,
     ews: bool,
 ) -> Table:
-    """`changes.csv` of this month against the one before; the accounts come with their truth.
+    """`changes.csv` of this month against the one before; the accounts of `now` come with their truth.
 
     `pasts` has every user who was ever written to, by id; `events` names what happened this month.
     """
@@ -85,10 +85,9 @@ def _rows(
     past = pasts.get(either.id)
     if was and now and past is None:
         # Whoever was never written to shows what they showed.
-        shown = {workload: _constant(now.truth[workload.value].verdict) for workload in Workload}
-        for workload, change in shown.items():
-            if change:
-                yield either.id, workload.value, change, _told(now, workload, change), "", "", ""
+        for workload, truth in now.truth.items():
+            if change := _constant(truth.verdict):
+                yield either.id, workload, change, truth.cause, "", "", ""
         return
     seen = sightings(was, ews=ews) if was else {}
     sees = sightings(now, ews=ews) if now else {}

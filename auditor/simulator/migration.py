@@ -48,7 +48,7 @@ class Fate:
 FATES: tuple[Fate, ...] = (
     Fate("left_behind", 0.03, "any"),
     Fate("swapped", 0.01, "whole", together=2),
-    Fate("given_away", 0.01, "none"),
+    Fate("given_away", 0.004, "none"),
     Fate("lost", 0.03, "whole"),
     Fate("lost_in_one", 0.02, "whole"),
     Fate("shrunk", 0.04, "whole"),

@@ -74,13 +74,9 @@ def make_month(
     life = Life(founded)
     for each in range(1, month):
         life.live(each)
-    before = with_truth(life.alive(), ews=ews)
+    before = life.alive()
     life.live(month)
-    synced = graph_time(moment(month) - 2 * _DAY + timedelta(hours=4))
-    now = tuple(
-        replace(account, last_synced=synced) if account.synced else account
-        for account in with_truth(life.alive(), ews=ews)
-    )
+    now = with_truth(life.alive(), ews=ews, last_synced=graph_time(moment(month) - 2 * _DAY + timedelta(hours=4)))
     changes = change_table(month, before, now, life.pasts(), life.events(), ews=ews)
     return replace(founded.tenant, accounts=now, month=month, beside=(changes,))
 
@@ -95,6 +91,7 @@ class Life:
         self._accounts: list[Account | None] = list(founded.tenant.accounts)
         self._seats, self._held = list(founded.seats), list(founded.held)
         self._users = len(founded.seats)
+        self._states = [first_state(seat) for seat in founded.seats]
         self._residents: dict[int, Resident] = {}
         self._turns: dict[str, int] = {}
         self._past: dict[int, list[tuple[int, Account | None]]] = {}
@@ -142,13 +139,10 @@ class Life:
 
     def _pools(self) -> dict[State, list[int]]:
         """Places by state; of those nothing has happened to, by their scenario."""
-        pools: dict[State, list[int]] = {}
-        for place, account in enumerate(self._accounts):
-            if account is None:
-                continue
-            resident = self._residents.get(place)
-            state = resident.state if resident else first_state(self._seats[place])
-            pools.setdefault(state, []).append(place)
+        pools: dict[State, list[int]] = {state: [] for state in State}
+        for place, state in enumerate(self._states):
+            if self._accounts[place] is not None:
+                pools[state].append(place)
         return pools
 
     def _count(self, name: str, share: float) -> int:
@@ -174,7 +168,7 @@ class Life:
 
     def _resident(self, place: int) -> Resident:
         seat = self._seats[place]
-        return self._residents.get(place) or Resident(place, seat, self._held[place], first_state(seat))
+        return self._residents.get(place) or Resident(place, seat, self._held[place], self._states[place])
 
     def _photo_of(self, place: int) -> StoredPicture:
         entra = self._resident(place).held.entra
@@ -234,7 +228,11 @@ class Life:
 
     def _became(self, event: str, resident: Resident) -> None:
         self._events[resident.place] = event
+        self._keep(resident)
+
+    def _keep(self, resident: Resident) -> None:
         self._residents[resident.place] = resident
+        self._states[resident.place] = resident.state
 
     # Feed -------------------------------------------------------------------------------------------
 
@@ -244,7 +242,7 @@ class Life:
         for turn, place in enumerate(rng.sample(pool, count)):
             other = StoredPicture(self._maker.portraits.upload(f"feed-{place:06d}"))
             resident = replace(self._resident(place), state=State.FED, former=other, turn=turn)
-            self._residents[place] = resident
+            self._keep(resident)
 
     def _feed(self, pools: Mapping[State, list[int]]) -> None:
         for place in pools.get(State.FED, ()):
@@ -329,6 +327,7 @@ class Life:
         )
         self._accounts.append(None)
         self._seats.append(seat)
+        self._states.append(first_state(seat))
         self._held.append(held)
         self._put(place, account)
         self._became("joined", Resident(place, seat, held, first_state(seat), self._month))

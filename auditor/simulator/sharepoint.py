@@ -197,7 +197,7 @@ class SharePointHost:
             "Length": str(len(found.data)),
             "Name": path.rpartition("/")[2],
             "ServerRelativeUrl": path,
-            "TimeLastModified": "2026-11-01T08:00:00Z",
+            "TimeLastModified": self.profiles.modified(self.geo, path),
             "UniqueId": str(uuid.uuid5(uuid.NAMESPACE_URL, self.origin + path.lower())),
         }
         self.file_ids[body["UniqueId"]] = path

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from auditor.simulator.lookup import CLAIM_PREFIX, Lookup
+from auditor.simulator.moments import FIRST, from_sharepoint, graph_time
 from auditor.simulator.tenant import Account, Picture, Profile
 
 Geo = Literal["home", "satellite"]
@@ -64,6 +65,7 @@ KEYS = (
     *("PulseMRUPeople", "msOnline-ObjectId", "SPS-PointPublishingUrl", "SPS-TenantInstanceId"),
     *("SPS-SharePointHomeExperienceState", "SPS-RefreshToken", "SPS-MultiGeoFlags", "PreferredDataLocation"),
 )
+MODIFIED = "2026-11-01T08:00:00Z"
 _NOT_A_LETTER = re.compile(r"[^0-9A-Za-z]")
 
 
@@ -81,16 +83,22 @@ class Profiles:
 
     def file(self, geo: Geo, path: str) -> tuple[Picture, Literal["S", "M", "L"]] | None:
         """The picture and size letter of a library file by its server-relative path."""
-        match = re.fullmatch(
-            rf"(?i){re.escape(LIBRARY)}/{re.escape(FOLDERS[geo])}/(?P<prefix>.+)_(?P<size>[SML])Thumb\.jpg", path
-        )
-        if match is None:
-            return None
-        account = self.files.get((geo, match["prefix"].lower()))
-        if account is None or account.profile is None or account.profile.stored is None:
+        match = _named(geo, path)
+        profile = self._behind(geo, match)
+        if match is None or profile is None or profile.stored is None:
             return None
         letter: Literal["S", "M", "L"] = match["size"].upper()  # type: ignore[assignment]
-        return account.profile.stored, letter
+        return profile.stored, letter
+
+    def modified(self, geo: Geo, path: str) -> str:
+        """When a library file was written; of files from before the first month nobody kept it."""
+        profile = self._behind(geo, _named(geo, path))
+        written = from_sharepoint(profile.timestamp) if profile else None
+        return graph_time(written) if written and written > FIRST else MODIFIED
+
+    def _behind(self, geo: Geo, match: re.Match[str] | None) -> Profile | None:
+        account = self.files.get((geo, match["prefix"].lower())) if match else None
+        return account.profile if account else None
 
     def picture_url(self, account: Account) -> str:
         """The property PictureURL: always the M thumb."""
@@ -183,6 +191,12 @@ class Profiles:
             "SPS-SharePointHomeExperienceState": "17301504",
             "PreferredDataLocation": "AUS" if account.geo == "satellite" else "",
         }
+
+
+def _named(geo: Geo, path: str) -> re.Match[str] | None:
+    return re.fullmatch(
+        rf"(?i){re.escape(LIBRARY)}/{re.escape(FOLDERS[geo])}/(?P<prefix>.+)_(?P<size>[SML])Thumb\.jpg", path
+    )
 
 
 def make_profiles(lookup: Lookup, my_sites: dict[Geo, str]) -> Profiles:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+LAST_SYNCED = "2026-11-20T04:00:00Z"
+"""When everybody was who is synchronised from on premises, in the first month."""
 Store = Literal["graph", "exchange", "sharepoint", "yammer"]
 
 
@@ -181,7 +183,7 @@ class Account:
     """assignedPlans with capabilityStatus "Deleted": once had, no longer live."""
     created: str = "2021-03-01T08:00:00Z"
     """createdDateTime."""
-    last_synced: str = "2026-11-20T04:00:00Z"
+    last_synced: str = LAST_SYNCED
     """onPremisesLastSyncDateTime, told of those who are synchronised."""
 
 

@@ -20,7 +20,7 @@ from auditor.simulator.pictures import StoredPicture
 from auditor.simulator.score import NOTES_FILE
 from auditor.simulator.score import Score as Score
 from auditor.simulator.score import score as score
-from auditor.simulator.tenant import Account, EngageUser, Picture, Store, Tenant, Truth
+from auditor.simulator.tenant import LAST_SYNCED, Account, EngageUser, Picture, Store, Tenant, Truth
 
 COLUMNS = ("user_id", "upn", "workload", "in_scope", "status", "verdict", "cause", "sha256")
 NOTES_COLUMNS = ("user_id", "workload", "scenario", "by_looks", "needs_variant", "cause_without_drift")
@@ -254,8 +254,11 @@ DRIFT = {
 }
 
 
-def with_truth(accounts: Sequence[Account], *, ews: bool) -> tuple[Account, ...]:
-    """The accounts, each with the truth of its four workloads. `ews` off: no mailbox can be read."""
+def with_truth(accounts: Sequence[Account], *, ews: bool, last_synced: str = LAST_SYNCED) -> tuple[Account, ...]:
+    """The accounts, each with the truth of its four workloads. `ews` off: no mailbox can be read.
+
+    `last_synced` is when those were, who are synchronised from on premises: a date that all of them tell.
+    """
     references = [_entra(account) for account in accounts]
     owners: dict[str, int] = {}
     for account, seen in zip(accounts, references, strict=True):
@@ -263,7 +266,7 @@ def with_truth(accounts: Sequence[Account], *, ews: bool) -> tuple[Account, ...]
             name = seen.picture.upload.name
             owners[name] = owners.get(name, 0) + 1
     return tuple(
-        replace(account, truth=_truths(account, reference, owners, ews))
+        replace(account, truth=_truths(account, reference, owners, ews), last_synced=last_synced)
         for account, reference in zip(accounts, references, strict=True)
     )
 

@@ -11,9 +11,11 @@ import pytest
 
 from auditor.model import Workload
 from auditor.simulator.asgi import Request, Response
+from auditor.simulator.migration import migrated
+from auditor.simulator.months import make_month
 from auditor.simulator.population import make_tenant
 from auditor.simulator.services import ORIGINS, Services, make_services
-from auditor.simulator.tenant import Account
+from auditor.simulator.tenant import Account, Tenant
 from auditor.simulator.truth import engage_candidates, served
 
 PLACES = {name: f"https://127.0.0.1:{44000 + number}" for number, name in enumerate(ORIGINS)}
@@ -73,9 +75,25 @@ WAYS = {
 }
 
 
+def of_month(month: int, store: str = "split") -> Tenant:
+    return make_month(60, 4, month, photos=None, scenarios=None, photo_store=store)
+
+
 @pytest.mark.parametrize("store", ["split", "mailbox-first", "unified"])
 def test_every_picture(store: str) -> None:
-    tenant = make_tenant(90, 4, photos=None, scenarios=None, photo_store=store)
+    served_as_true(make_tenant(90, 4, photos=None, scenarios=None, photo_store=store))
+
+
+@pytest.mark.parametrize(("month", "store"), [(3, "split"), (3, "mailbox-first"), (4, "unified")])
+def test_every_picture_months_on(month: int, store: str) -> None:
+    served_as_true(of_month(month, store))
+
+
+def test_every_picture_after_a_move() -> None:
+    served_as_true(migrated(of_month(1)))
+
+
+def served_as_true(tenant: Tenant) -> None:
     ask = asker(make_services(tenant, PLACES))
     wrong: list[Any] = []
     compared = 0
@@ -92,4 +110,4 @@ def test_every_picture(store: str) -> None:
                 if response.status < 400:
                     wrong.append((account.scenario, workload.value, response.status))
     assert not wrong
-    assert compared > 200
+    assert compared > 100
