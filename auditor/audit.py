@@ -51,7 +51,13 @@ async def audit(
     manifest = _manifest(settings)
     earlier = None
     if settings.baseline:
-        earlier = _open_earlier(settings, find(reports, settings.baseline), progress)
+        try:
+            earlier = _open_earlier(settings, find(reports, settings.baseline), progress)
+        except RunError as error:
+            raise RunError(
+                f"The baseline {settings.baseline} cannot be used. {error} Or leave the baseline out: everything is"
+                " read then."
+            ) from None
         manifest["baseline"] = baseline_entry(earlier, manifest["run_id"], settings.recheck)
     run = create(path, manifest)
     try:

@@ -201,8 +201,8 @@ def _known(copies: Sequence[Observation], *, recheck: bool) -> Known:
 
 
 def _total(figures: Mapping[str, Any]) -> tuple[int, int]:
-    """How many copies were read again, and how many of them differed."""
-    counts = list(figures.get("counts", {}).values())
+    """How many users' copies were read again, and of how many of them one differed; also after they were summed up."""
+    counts = [[figures.get("rechecked", 0), figures.get("differed", 0)], *figures.get("counts", {}).values()]
     return sum(count[0] for count in counts), sum(count[1] for count in counts)
 
 

@@ -140,19 +140,14 @@ def open_earlier(path: Path, tenant: Sequence[str], recipe: str, tell: Callable[
     A baseline of which nothing can be used says why in its `note` and knows nobody. Raises `RunError` where it is no
     finished run, or another tenant's: whoever named it meant another.
     """
-    try:
-        run = open_run(path, exclusive=False)
-        usable(run)
-    except RunError as error:
-        raise RunError(
-            f"The baseline cannot be used. {error} Or leave the baseline out: everything is read then."
-        ) from None
+    run = open_run(path, exclusive=False)
+    usable(run)
     known = run.manifest.get("tenant", {})
     names = {str(known.get(name) or "").lower() for name in ("id", "domain")} - {""}
     if not names & {name.lower() for name in tenant if name}:
         raise RunError(
-            f"The baseline {path} is of another tenant ({known.get('domain') or known.get('id')}). Name a run of this"
-            " tenant, or leave the baseline out."
+            f"The run {path} is of another tenant ({known.get('domain') or known.get('id')})."
+            " Name a run of this tenant."
         )
     why = ""
     if run.manifest.get("recipe") != recipe:
