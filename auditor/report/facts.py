@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Any
 from auditor.model import Workload
 from auditor.report import wording
 from auditor.report.text import count, listed
+from auditor.runs.verify import parts_digest
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Facts:
 
     run_id: str
     digest: str
-    """Of what the run is made of; see `_digest`."""
+    """Of what the run is made of; see `parts_digest`."""
     version: str
     recipe: str
     error_rates: tuple[ErrorRate, ...]
@@ -155,7 +155,7 @@ def read(manifest: Mapping[str, Any]) -> Facts:
     scope = _mapping(manifest.get("scope"))
     return Facts(
         run_id=_text(manifest.get("run_id")),
-        digest=_digest(_mapping(manifest.get("parts"))),
+        digest=parts_digest({name: _mapping(entry) for name, entry in _mapping(manifest.get("parts")).items()}),
         version=_text(manifest.get("version")),
         recipe=_text(manifest.get("recipe")),
         error_rates=tuple(_error_rates(_sequence(manifest.get("error_rates")))),
@@ -264,15 +264,6 @@ def redacted(facts: Facts) -> Facts:
             if item.cause in wording.CAUSES or item.cause in wording.TROUBLES
         ),
     )
-
-
-def _digest(parts: Mapping[str, Any]) -> str:
-    """One digest over the parts as `sha256sum` lists them, by name: SHA-256 of the lines `DIGEST  NAME`.
-
-    Not the manifest's own seal: that changes whenever a report of the run is drawn.
-    """
-    lines = [f"{_text(_mapping(entry).get('sha256'))}  {name}\n" for name, entry in sorted(parts.items())]
-    return hashlib.sha256("".join(lines).encode("utf-8", "replace")).hexdigest() if lines else ""
 
 
 def _known_classes(excluded: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:

@@ -172,8 +172,14 @@ def _copy(row: Mapping[Any, Any]) -> Copy:
         way=wording.WAYS.get(way, way),
         read_at="" if pd.isna(row["observed_at"]) else pd.Timestamp(row["observed_at"]).isoformat(),
         sha256=str(row["sha256"]),
-        accepted=str(row["accepted"]),
+        accepted=_accepted(row),
     )
+
+
+def _accepted(row: Mapping[Any, Any]) -> str:
+    # A run that was judged before there was such a column has none.
+    value = row.get("accepted")
+    return value if isinstance(value, str) else ""
 
 
 def _headline(copies: tuple[Copy, ...], reference: str) -> str:
@@ -213,7 +219,7 @@ def _causes(row: Mapping[Any, Any], *, fresh: bool) -> Iterator[Cause]:
     # Whose photo a wrong one is shows only where everybody's reference is at hand.
     alone = fresh and verdict in {Verdict.MISMATCH, Verdict.UNEXPECTED}
     said = (
-        ("Accepted", str(row["accepted"])),
+        ("Accepted", _accepted(row)),
         ("Found", as_sentence(str(row["evidence"]))),
         ("Would settle it", wording.SETTLED_BY_A_WHOLE_AUDIT if alone else ""),
         ("Fix", as_sentence(str(row["fix"]))),
