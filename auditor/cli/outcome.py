@@ -14,7 +14,7 @@ import click
 from auditor.cli.options import print_json
 from auditor.collection import Progress
 from auditor.exceptions import EXCEPTIONS, apply, day_of, of_manifest, outcome
-from auditor.report import print_summary, tally, write_report
+from auditor.report import Tally, print_summary, tally, write_report
 from auditor.report.document import head
 from auditor.report.text import visible
 from auditor.runs.exports import record, recorded
@@ -85,18 +85,23 @@ def present(
     *,
     redact: bool = False,
     exceptions: Mapping[str, Any] | None = None,
-) -> None:
-    """Print the tallies, why the run is incomplete if it is, and where the page is; or the same as JSON."""
+) -> Tally:
+    """Print the tallies, why the run is incomplete if it is, and where the page is; or the same as JSON.
+
+    Prints nothing where `output` is `line`: that comes at the very end (see `auditor.cli.logline`).
+    """
     view = view_with(run.view(), exceptions)
     counted = tally(view)
     if output == "json":
         where = {"run_folder": str(run.path.resolve()), "page": str(page.resolve())}
         print_json(where | head(view, counted, redact=redact))
-        return
+    if output != "text":
+        return counted
     print_summary(counted, sys.stdout)
     for sentence in run.manifest.get("incomplete_because", []):
         click.echo(visible(f"Incomplete: {sentence}"))
     click.echo(f"Report: {page.resolve()}")
+    return counted
 
 
 def default_run(kind: str) -> Path:
