@@ -26,6 +26,7 @@ import jwt
 import msal
 import msal_extensions
 import pytest
+import requests
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA1
@@ -121,7 +122,7 @@ def test_every_command_and_flag_in_a_recipe_exists() -> None:
 
 @POSIX
 def test_the_script_audits_prunes_and_draws_the_history(served: Any, home: Path) -> None:
-    script = home.parent / "photo-audit"
+    script = home.parent / "photo-audit.sh"
     script.write_text(blocks(PAGE, "sh")[0], encoding="utf-8")
     done = subprocess.run(
         ["sh", str(script)], env=environment(home), capture_output=True, text=True, check=False, cwd=home.parent
@@ -347,10 +348,13 @@ def signed_in(served: Any, folder: Path, change: Callable[[dict[str, Any]], None
     authority = re.search(r'^authority = "(.+)"$', text, re.MULTILINE)
     assert client is not None
     assert authority is not None
+    session = requests.Session()
+    # Or a bundle that the environment names would go before ours.
+    session.trust_env, session.verify = False, str(served.config.parent / "ca-bundle.pem")
     cache = msal.SerializableTokenCache()
     app = msal.PublicClientApplication(
         client[1], authority=f"{authority[1]}/{served.info['tenant_id']}", instance_discovery=False,
-        verify=str(served.config.parent / "ca-bundle.pem"), token_cache=cache,
+        http_client=session, token_cache=cache,
     )  # fmt: skip
     flow = app.initiate_device_flow(["https://www.yammer.com/.default"])
     assert "access_token" in app.acquire_token_by_device_flow(flow)
