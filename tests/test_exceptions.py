@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from auditor.exceptions import ExceptionsError, apply, drafted, of_manifest, outcome, read_file, recorded
+from tests.test_docs import CHECKOUT, blocks
 
 DAY = date(2026, 11, 26)
 ADA, BEN = "0000000a-0000-4000-8000-000000000001", "0000000b-0000-4000-8000-000000000002"
@@ -125,6 +126,15 @@ def test_what_the_manifest_holds_is_read_back_as_it_was(write: Write) -> None:
     file = write(ENTRY + ENTRY.replace('user = "Ada@contoso.com"', 'filter = { synced = true, domain = "A.example" }'))
     entries = read_file(file)
     assert of_manifest({"exceptions": recorded(file, entries)}) == entries
+
+
+def test_the_example_of_the_page_can_be_used(write: Write) -> None:
+    (example,) = blocks(CHECKOUT / "docs" / "exceptions.md", "toml")
+    entries = read_file(write(example))
+    assert [entry.user or dict(entry.filter) for entry in entries] == [
+        "ada@contoso.com",
+        {"domain": "fabrikam.example", "user_type": "guest"},
+    ]
 
 
 def test_an_empty_file_accepts_nothing(write: Write) -> None:

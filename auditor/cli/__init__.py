@@ -18,7 +18,7 @@ _COMMANDS = {
     "report": "Draw a finished run's report again; nobody is asked.",
     "verify": "Check that a run is as it was written.",
     "erase": "Remove every trace of one person from runs and their reports.",
-    "runs": "List runs, share them with a group, and drop what is older than it is needed.",
+    "runs": "List runs, their numbers over time, share them, and drop what is older than it is needed.",
     "baseline": "Name a finished run, so that later ones can be held against it.",
     "diff": "Tell what changed between two runs, or what a migration did to each photo.",
     "exceptions": "Check the file of accepted exceptions, and write entries to paste into it.",

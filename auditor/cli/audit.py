@@ -12,7 +12,8 @@ import click
 from auditor import interrupts
 from auditor.audit import audit
 from auditor.cli.ending import check_fail_on, endings, exit_code
-from auditor.cli.options import config_option, find_config, flags, output_option, settings_options
+from auditor.cli.logline import log_line
+from auditor.cli.options import config_option, find_config, flags, settings_options, unattended_output_option
 from auditor.cli.outcome import RUNS, default_run, draw, present
 from auditor.cli.progress import Bars
 from auditor.directory import read_users_file
@@ -37,7 +38,7 @@ from auditor.settings import load
     help="Audit the users named in a file only: one a line, CSV or JSON lines.",
 )
 @settings_options
-@output_option
+@unattended_output_option
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 def command(
     config: Path | None,
@@ -55,7 +56,7 @@ def command(
     Exit codes: 0 no drift, 1 drift, 2 usage or settings, 3 could not audit, 4 incomplete, 130 interrupted.
     """
     path = run_path or default_run("run")
-    with endings(path):
+    with log_line("audit", path, wanted=output == "line") as line, endings(path):
         named = (*users, *(read_users_file(users_from) if users_from else ()))
         settings = load(find_config(config), flags(**given), scope_users=named, scope_groups=groups)
         check_fail_on(settings.fail_on)
@@ -63,5 +64,5 @@ def command(
             run = interrupts.run(lambda: audit(settings, path, bars, reports=RUNS))
             with closing(run):
                 page = draw(run, out, bars)
-        present(run, page, output)
+        line.tally = present(run, page, output)
         sys.exit(exit_code(run, settings.fail_on))

@@ -56,6 +56,18 @@ def output_option(command: F) -> F:
     )(command)
 
 
+def unattended_output_option(command: F) -> F:
+    """`--output` of commands that run unattended: also as one line."""
+    return click.option(
+        "--output",
+        type=click.Choice(["text", "json", "line"]),
+        default="text",
+        show_default=True,
+        help="Lines for people, one JSON document on stdout, or one line of JSON for a log collector, whatever the"
+        " end; talk goes to stderr in any case.",
+    )(command)
+
+
 def print_json(document: object) -> None:
     """One JSON document on stdout, in UTF-8 whatever the terminal is set to."""
     click.echo(as_json(document).encode())

@@ -16,7 +16,7 @@ from auditor.changes.sides import read_side
 from auditor.cli.options import print_json
 from auditor.collection import Progress
 from auditor.exceptions import EXCEPTIONS, apply, day_of, of_manifest, outcome
-from auditor.report import print_summary, tally, write_report
+from auditor.report import Tally, print_summary, tally, write_report
 from auditor.report.carried import read as read_carried
 from auditor.report.document import head
 from auditor.report.since import SINCE, counted, read_since
@@ -111,14 +111,18 @@ def present(
     *,
     redact: bool = False,
     exceptions: Mapping[str, Any] | None = None,
-) -> None:
-    """Print the tallies, why the run is incomplete if it is, and where the page is; or the same as JSON."""
+) -> Tally:
+    """Print the tallies, why the run is incomplete if it is, and where the page is; or the same as JSON.
+
+    Prints nothing where `output` is `line`: that comes at the very end (see `auditor.cli.logline`).
+    """
     view = view_with(run.view(), exceptions)
     counts = tally(view)
     if output == "json":
         where = {"run_folder": str(run.path.resolve()), "page": str(page.resolve())}
         print_json(where | head(view, counts, redact=redact))
-        return
+    if output != "text":
+        return counts
     print_summary(counts, sys.stdout)
     if since := read_since(view.manifest):
         for told in filter(None, (since.sentence, since.note)):
@@ -132,6 +136,7 @@ def present(
     for sentence in run.manifest.get("incomplete_because", []):
         click.echo(visible(f"Incomplete: {sentence}"))
     click.echo(f"Report: {page.resolve()}")
+    return counts
 
 
 def default_run(kind: str) -> Path:

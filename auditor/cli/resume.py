@@ -12,7 +12,8 @@ import click
 from auditor import interrupts
 from auditor.audit import resume
 from auditor.cli.ending import check_fail_on, endings, exit_code
-from auditor.cli.options import CA_BUNDLE_HELP, config_option, find_config, output_option
+from auditor.cli.logline import log_line
+from auditor.cli.options import CA_BUNDLE_HELP, config_option, find_config, unattended_output_option
 from auditor.cli.outcome import draw, present
 from auditor.cli.progress import Bars
 from auditor.judgement import mend
@@ -29,7 +30,7 @@ from auditor.settings import Settings, load
     type=click.Path(path_type=Path),
     help=CA_BUNDLE_HELP,
 )
-@output_option
+@unattended_output_option
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 def command(
     run_path: Path, config: Path | None, out: Path | None, ca_bundle: Path | None, output: str, quiet: bool
@@ -39,7 +40,7 @@ def command(
     Secrets come anew from the settings or the environment. Another tenant, scope, reference or recipe is
     refused; a finished run only gets its report again. Exit codes as for audit.
     """
-    with endings(run_path):
+    with log_line("resume", run_path, wanted=output == "line") as line, endings(run_path):
         before = open_run(run_path, exclusive=False)
         fail_on = _names(before, "audit.fail_on") or ()
         with Bars(quiet=quiet) as bars:
@@ -53,7 +54,7 @@ def command(
             with closing(run):
                 mend(run, bars)
                 page = draw(run, out, bars)
-        present(run, page, output)
+        line.tally = present(run, page, output)
         sys.exit(exit_code(run, fail_on))
 
 

@@ -13,9 +13,12 @@ from auditor.cli.ending import endings
 from auditor.cli.options import output_option, print_json, talk
 from auditor.cli.outcome import RUNS, draw_again
 from auditor.cli.progress import Bars
+from auditor.report.history import as_csv, document, history
+from auditor.report.history import lines as history_lines
+from auditor.report.history_page import write_history
 from auditor.report.text import count, visible
 from auditor.runs.baselines import runs_and_baselines
-from auditor.runs.files import account
+from auditor.runs.files import account, make_folder
 from auditor.runs.folder import open_run
 from auditor.runs.listing import Listed, list_runs, runs_in
 from auditor.runs.manifest import RunError
@@ -25,7 +28,7 @@ from auditor.runs.sharing import share, take_back
 
 @click.group("runs")
 def command() -> None:
-    """List runs, share them with a group, and drop what is older than it is needed."""
+    """List runs, their numbers over time, share them with a group, and drop what is older than it is needed."""
 
 
 _RUNS = click.option(
@@ -85,8 +88,8 @@ def _row(one: Listed) -> tuple[str, ...]:
     type=click.IntRange(0),
     default=0,
     metavar="N",
-    help="Keep the fingerprints of the last run of each of the last N months that have one, whatever their age."
-    " Pictures go all the same.",
+    help="Of each of the last N calendar months keep the fingerprints of a tenant's newest complete run, whatever their"
+    " age. Pictures go all the same.",
 )
 @click.option("--yes", is_flag=True, help="Drop it. Without it only what would go is told.")
 @output_option
@@ -95,8 +98,8 @@ def prune_command(
 ) -> None:
     """Drop pictures and fingerprints that are older than they are needed.
 
-    Names, verdicts and numbers stay; reports are drawn again without the pictures. What was dropped is recorded in the
-    manifest. To be rid of a whole run, delete its folder.
+    Names, verdicts and numbers stay, and baselines are left as they are; reports are drawn again without the pictures.
+    What was dropped is recorded in the manifest. To be rid of a whole run, delete its folder.
     """  # fmt: skip
     with endings(again="Run the same command again: a pruning that was begun is finished then."):
         say = talk(output)
@@ -131,6 +134,47 @@ def _told(one: Due) -> str:
         "checkpoints of an interrupted run" if one.work else "",
     ]
     return " and ".join(part for part in parts if part) or "what an interrupted pruning had left"
+
+
+@command.command("history")
+@_RUNS
+@click.option("--tenant", metavar="T", help="This tenant's runs only: its id or domain.")
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a page with charts instead of lines here. It holds numbers alone.",
+)
+@click.option("--format", "form", type=click.Choice(["csv", "json"]), help="For scripts, on stdout, instead of lines.")
+def history_command(folder: Path, tenant: str | None, html: Path | None, form: str | None) -> None:
+    """The shares and each workload's drift over the finished runs of a folder, the oldest first.
+
+    Runs about a selection of users and unfinished ones are passed over. Nothing here names a person.
+    """
+    if html is not None and form is not None:
+        raise click.UsageError("Give --html or --format, not both.")
+    with endings(again="Run the same command again."):
+        told = history(runs_in(folder), tenant)
+        for problem in told.problems:
+            click.echo(visible(f"Passed over: {problem}"), err=True)
+        if form == "csv":
+            click.echo(as_csv(told).encode(), nl=False)
+            return
+        if form == "json":
+            print_json(document(told))
+            return
+        if not told.points:
+            whose = f" of {tenant}" if tenant else ""
+            raise RunError(f"There is no finished run{whose} about a whole tenant in {folder}.")
+        if html is not None:
+            make_folder(html.resolve().parent)
+            write_history(told, html)
+            click.echo(visible(f"Written: {html.resolve()}"))
+            return
+        lines = list(history_lines(told))
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        for line in lines:
+            click.echo(visible("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()))
 
 
 @command.command("share")

@@ -22,8 +22,9 @@ INTACT, CHANGED = 0, 1
 def command(run_path: Path, output: str) -> None:
     """Check that a run is as it was written: parts, pictures, manifest and reports.
 
-    Every file is read and held against its digest. What was erased or pruned was recorded, and is no damage. The
-    digest that is printed, noted elsewhere, shows later whether the run was rewritten on purpose.
+    Every file is read and held against its digest. What was erased or pruned was recorded, and is no damage. Each page
+    of the run carries the digest of its parts. The manifest's digest, noted elsewhere, shows later whether the run was
+    rewritten on purpose.
 
     Exit codes: 0 intact, 1 changed or damaged, 2 usage or no run.
     """
@@ -46,5 +47,6 @@ def command(run_path: Path, output: str) -> None:
             f" and {count(found.reports, 'file')} of reports"
         )
         click.echo(visible(f"{run_path}: {', '.join(told)}. {held} are as they were written."))
+        click.echo(f"Digest of its parts, as its pages carry it: {found.digest}")
         click.echo(f"Digest of the manifest: {found.seal}")
         sys.exit(INTACT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from auditor.report import carried, wording
 from auditor.report.reasons import Mend
 from auditor.report.since import Since, read_since
 from auditor.report.text import count, listed
+from auditor.runs.verify import parts_digest
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Facts:
 
     run_id: str
     digest: str
-    """Of what the run is made of; see `_digest`."""
+    """Of what the run is made of; see `parts_digest`."""
     version: str
     recipe: str
     error_rates: tuple[ErrorRate, ...]
@@ -163,7 +163,7 @@ def read(manifest: Mapping[str, Any]) -> Facts:
     scope = _mapping(manifest.get("scope"))
     return Facts(
         run_id=_text(manifest.get("run_id")),
-        digest=_digest(_mapping(manifest.get("parts"))),
+        digest=parts_digest({name: _mapping(entry) for name, entry in _mapping(manifest.get("parts")).items()}),
         version=_text(manifest.get("version")),
         recipe=_text(manifest.get("recipe")),
         error_rates=tuple(_error_rates(_sequence(manifest.get("error_rates")))),
@@ -291,15 +291,6 @@ def redacted(facts: Facts) -> Facts:
         since=replace(facts.since, note="") if facts.since else None,
         carried=replace(facts.carried, run_id="", path="", note="") if facts.carried else None,
     )
-
-
-def _digest(parts: Mapping[str, Any]) -> str:
-    """One digest over the parts as `sha256sum` lists them, by name: SHA-256 of the lines `DIGEST  NAME`.
-
-    Not the manifest's own seal: that changes whenever a report of the run is drawn.
-    """
-    lines = [f"{_text(_mapping(entry).get('sha256'))}  {name}\n" for name, entry in sorted(parts.items())]
-    return hashlib.sha256("".join(lines).encode("utf-8", "replace")).hexdigest() if lines else ""
 
 
 def _known_classes(excluded: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:

@@ -208,7 +208,7 @@ def _context(view: RunView, tally: Tally, filled: jinja2.Environment, *, redact:
             f"default-src 'none'; img-src data:; style-src '{style.hash}'; "
             f"script-src '{script.hash}'{beside}; base-uri 'none'; form-action 'none'"
         ),
-        "favicon": _favicon(headline.state),
+        "favicon": favicon(headline.state),
         "ways": _ways(view),
         "lasting": lasting,
     }
@@ -336,7 +336,8 @@ _MARKS = {
 }
 
 
-def _favicon(state: str) -> str:
+def favicon(state: str) -> str:
+    """The mark of a page in a browser's tab: `drift`, `open` or `good`."""
     _, colour, path = _MARKS[state]
     return "data:image/svg+xml," + quote(
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'

@@ -188,8 +188,14 @@ def _copy(row: Mapping[Any, Any]) -> Copy:
             (pd.Timestamp(at).isoformat() for at in (row.get("read_at"), row["observed_at"]) if pd.notna(at)), ""
         ),
         sha256=str(row["sha256"]),
-        accepted=str(row["accepted"]),
+        accepted=_accepted(row),
     )
+
+
+def _accepted(row: Mapping[Any, Any]) -> str:
+    # A run that was judged before there was such a column has none.
+    value = row.get("accepted")
+    return value if isinstance(value, str) else ""
 
 
 def _headline(copies: tuple[Copy, ...], reference: str) -> str:
@@ -236,7 +242,7 @@ def _cause(row: Mapping[Any, Any], why: Why, *, fresh: bool) -> Cause:
     alone = fresh and row["verdict"] in {Verdict.MISMATCH, Verdict.UNEXPECTED}
     settle = [why.settle, wording.SETTLED_BY_A_WHOLE_AUDIT if alone else ""]
     said = [
-        (wording.ACCEPTED, str(row["accepted"])),
+        (wording.ACCEPTED, _accepted(row)),
         (wording.FOUND, as_sentence(why.evidence)),
         (wording.SETTLES, " ".join(text for text in settle if text)),
         *(pair for number, mend in enumerate(why.mends) for pair in _mend(mend, first=not number)),

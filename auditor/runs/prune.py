@@ -30,7 +30,7 @@ class Keeping:
     pictures_days: int = PICTURES_DAYS
     fingerprints_days: int = FINGERPRINTS_DAYS
     monthly: int = 0
-    """The last finished run of each of so many months keeps its fingerprints whatever its age; not its pictures."""
+    """Of each of so many calendar months a tenant's newest complete run keeps its fingerprints; not its pictures."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,13 @@ def due(paths: Sequence[Path], keeping: Keeping, now: datetime) -> tuple[list[Du
         except RunError as error:
             problems.append(str(error))
             continue
+        if run.manifest.get(SAVED):
+            continue
         if moment := when(run):
             runs.append((run, moment))
         else:
             problems.append(f"The run {path} does not say when it was made, and is left alone.")
-    spared = _monthly(runs, keeping.monthly)
+    spared = _monthly(runs, keeping.monthly, now)
     found = []
     for run, moment in runs:
         age = now - moment
@@ -79,15 +81,24 @@ def due(paths: Sequence[Path], keeping: Keeping, now: datetime) -> tuple[list[Du
     return found, problems
 
 
-def _monthly(runs: Sequence[tuple[RunFolder, datetime]], months: int) -> set[Path]:
-    last: dict[tuple[int, int], tuple[datetime, Path]] = {}
+def _monthly(runs: Sequence[tuple[RunFolder, datetime]], months: int, now: datetime) -> set[Path]:
+    """The newest complete run of each of the last calendar months (UTC), this one included, of each tenant.
+
+    A run about a selection of users stands for nobody else, and is not spared.
+    """
+    newest: dict[tuple[str, int], tuple[datetime, Path]] = {}
+    today = now.astimezone(UTC)
     for run, moment in runs:
         utc = moment.astimezone(UTC)
-        key = (utc.year, utc.month)
-        # A baseline is a copy: it must not take the place of the month's run, whose fingerprints are spared.
-        if run.finished and SAVED not in run.manifest and (key not in last or last[key][0] < moment):
-            last[key] = (moment, run.path)
-    return {path for _, (_, path) in sorted(last.items())[-months:]} if months else set()
+        ago = (today.year - utc.year) * 12 + today.month - utc.month
+        selection = run.manifest.get("scope", {}).get("only")
+        if not 0 <= ago < months or not run.finished or not run.manifest.get("complete") or selection:
+            continue
+        tenant = run.manifest.get("tenant", {})
+        key = (str(tenant.get("domain") or tenant.get("id") or "").lower(), ago)
+        if key not in newest or newest[key][0] < moment:
+            newest[key] = (moment, run.path)
+    return {path for _, path in newest.values()}
 
 
 def prune(run: RunFolder, what: Due, asked_by: str) -> None:

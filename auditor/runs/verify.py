@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,10 +35,25 @@ class Verified:
     """The group of this machine that may read the run; empty where nobody but the owner may."""
     seal: str = ""
     """The manifest's digest. Noted elsewhere, it shows a run that was rewritten on purpose."""
+    digest: str = ""
+    """Of its parts, as every page of the run carries it."""
 
 
-def verify(path: Path) -> Verified:
-    """Read every file of a run. Raises `RunError` only where there is no run."""
+def parts_digest(parts: Mapping[str, Any]) -> str:
+    """One digest over the parts as `sha256sum` lists them, by name: SHA-256 of the lines `DIGEST  NAME`.
+
+    Not the manifest's own seal: that changes whenever a report of the run is drawn.
+    """
+    lines = [f"{entry.get('sha256', '')}  {name}\n" for name, entry in sorted(parts.items())]
+    return hashlib.sha256("".join(lines).encode("utf-8", "replace")).hexdigest() if lines else ""
+
+
+def verify(path: Path, *, only: Collection[Path] | None = None) -> Verified:
+    """Read every file of a run. Raises `RunError` only where there is no run.
+
+    `only`: of the parts, pictures and reports read these alone, and look for no strangers; the manifest and the list of
+    pictures are always read. For whoever knows which file may have changed.
+    """
     if not (path / MANIFEST).exists():
         raise RunError(f"There is no run in {path}: it holds no {MANIFEST}.")
     try:
@@ -48,14 +65,14 @@ def verify(path: Path) -> Verified:
     if underway := manifest.get("underway"):
         problems.append(interrupted(path, underway))
     parts = manifest.get("parts", {})
-    wrong = ((part, run.problem_of(part)) for part in sorted(parts))
+    wrong = ((part, run.problem_of(part)) for part in sorted(parts) if only is None or path / part in only)
     problems += (f"The part {path / part} {problem}." for part, problem in wrong if problem)
-    listed, more = _pictures(run)
+    listed, more = _pictures(run, only)
     problems += more
     known = {path / part for part in parts} | listed
-    if run.finished:
+    if run.finished and only is None:
         problems += (f"{file} does not belong to the run." for file in _strangers(path, known))
-    reports, changed = _reports(run)
+    reports, changed = _reports(run, only)
     problems += changed
     return Verified(
         path,
@@ -68,10 +85,11 @@ def verify(path: Path) -> Verified:
         len(manifest.get("prunings", ())),
         str(shares[-1]["group"]) if (shares := manifest.get("shares")) else "",
         str(manifest.get(SEAL, "")),
+        parts_digest(parts),
     )
 
 
-def _pictures(run: RunFolder) -> tuple[set[Path], list[str]]:
+def _pictures(run: RunFolder, only: Collection[Path] | None) -> tuple[set[Path], list[str]]:
     """The pictures that the run knows, and what is wrong with them. A picture's name is its digest."""
     problems: list[str] = []
     entry: dict[str, Any] | None = run.manifest.get("pictures")
@@ -86,7 +104,7 @@ def _pictures(run: RunFolder) -> tuple[set[Path], list[str]]:
         if not fits:
             return set(), [f"The list of pictures {run.path / PICTURES} was changed or damaged."]
         files = {run.path / line.partition("  ")[2] for line in text.decode().splitlines()}
-    for file in sorted(files):
+    for file in sorted(files if only is None else files.intersection(only)):
         try:
             if digest_of(file) != file.stem:
                 problems.append(f"The picture {file} was changed or damaged.")
@@ -100,12 +118,14 @@ def _strangers(path: Path, known: set[Path]) -> list[Path]:
     return sorted(file for file in found if file not in known and not file.name.startswith(TEMPORARY))
 
 
-def _reports(run: RunFolder) -> tuple[int, list[str]]:
+def _reports(run: RunFolder, only: Collection[Path] | None) -> tuple[int, list[str]]:
     """How many files of reports are as they were drawn, and which were changed. One that is gone is no damage."""
     whole, problems = 0, []
     for report in recorded(run):
         for name, digest in report.files.items():
             file = report.folder / name
+            if only is not None and file not in only:
+                continue
             try:
                 if digest_of(file) == digest:
                     whole += 1

@@ -77,11 +77,49 @@ def test_of_a_dropped_fingerprint_nothing_is_left_that_tells_the_picture_again(r
     assert {row["status"] for row in after} == {"photo"}
 
 
-def test_the_last_run_of_a_month_may_keep_its_fingerprints(runs: Path, program: Program) -> None:
+def test_the_newest_run_of_a_month_may_keep_its_fingerprints(runs: Path, program: Program) -> None:
     program("runs", "prune", "--runs", runs, "--keep-monthly", "24", "--yes")
     found = listed(program, runs)
     assert all(row["fingerprints"] for row in found.values())
     assert not found["d500"]["pictures"]
+
+
+def monthly(program: Program, runs: Path, months: int) -> set[str]:
+    """The runs that keep their fingerprints where everything else goes at once."""
+    told = ("--fingerprints-days", "0", "--keep-monthly", months, "--yes")
+    assert program("runs", "prune", "--runs", runs, *told).code == 0
+    return {name for name, row in listed(program, runs).items() if row["fingerprints"]}
+
+
+def months_ago(months: int, day: int) -> datetime:
+    now = datetime.now(UTC)
+    month = now.year * 12 + now.month - 1 - months
+    return datetime(month // 12, month % 12 + 1, day, tzinfo=UTC)
+
+
+def test_each_month_keeps_the_newest_complete_run_of_each_tenant(tmp_path: Path, program: Program) -> None:
+    runs, people = tmp_path / "runs", [user(1)]
+    other = {"id": "u", "domain": "fabrikam.example"}
+    selection = {"directory": 5, "in_scope": 1, "excluded": {}, "only": "1 named users"}
+    make_run(runs / "early", people, finished=months_ago(1, 3)).close()
+    make_run(runs / "late", people, finished=months_ago(1, 20)).close()
+    make_run(runs / "other", people, finished=months_ago(1, 2), tenant=other).close()
+    make_run(runs / "ticket", people, finished=months_ago(1, 21), scope=selection).close()
+    incomplete = make_run(runs / "incomplete", people, finished=months_ago(1, 22))
+    incomplete.update(complete=False)
+    incomplete.close()
+    make_run(runs / "before", people, finished=months_ago(2, 5)).close()
+    make_run(runs / "long-ago", people, finished=months_ago(3, 28)).close()
+    assert monthly(program, runs, 3) == {"late", "other", "before"}
+    assert monthly(program, runs, 0) == set()
+
+
+def test_a_baseline_is_never_pruned(tmp_path: Path, program: Program) -> None:
+    old = datetime.now(UTC) - timedelta(days=1000)
+    make_run(tmp_path / "runs" / "base", [user(1)], finished=old, saved={"name": "base"}).close()
+    make_run(tmp_path / "runs" / "plain", [user(1)], finished=old).close()
+    assert monthly(program, tmp_path / "runs", 0) == {"base"}
+    assert listed(program, tmp_path / "runs")["base"]["pictures"]
 
 
 def test_an_interrupted_run_without_fingerprints_is_not_resumed(tmp_path: Path) -> None:

@@ -41,7 +41,11 @@ def test_a_changed_byte_in_any_file_is_noticed(run: RunFolder) -> None:
             hurt = bytearray(whole)
             hurt[place] ^= 1 << rng.randrange(8)
             file.write_bytes(bytes(hurt))
-            assert verify(run.path).problems, (file, place)
+            found = verify(run.path)
+            assert found.problems, (file, place)
+            alone = verify(run.path, only={file}).problems
+            assert alone
+            assert set(alone) <= set(found.problems)
         file.write_bytes(whole)
     assert verify(run.path).problems == ()
 
@@ -78,6 +82,14 @@ def test_a_wrong_digest_in_the_manifest_is_a_damaged_manifest(run: RunFolder) ->
     with pytest.raises(RunError, match="does not fit its own digest"):
         open_run(run.path)
     assert "digest" in verify(run.path).problems[0]
+
+
+def test_the_digest_of_the_parts_is_the_one_that_the_page_carries(run: RunFolder, program: Callable[..., Any]) -> None:
+    assert program("report", run.path).code == 0
+    found = verify(run.path)
+    assert len(found.digest) == 64
+    assert found.digest in (run.path / "report" / "report.html").read_text(encoding="utf-8")
+    assert found.digest in program("verify", run.path).out
 
 
 def test_the_list_of_pictures_is_one_that_sha256sum_reads(run: RunFolder) -> None:
