@@ -41,7 +41,7 @@ _RUNS = click.option(
 def save_command(run: str, name: str, replace: bool, folder: Path, output: str) -> None:
     """Save a finished run as a baseline: users, observations and verdicts, no pictures.
 
-    It outlives the run's folder. It holds names and fingerprints: erase and runs prune reach it as they reach runs. To
+    It outlives the run's folder. It holds names and fingerprints: erase reaches it as it reaches runs. To
     be rid of a baseline, delete its folder.
     """
     with endings(again="Nothing was saved: run the same command again."):

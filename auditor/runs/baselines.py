@@ -2,8 +2,8 @@
 
 A baseline is a run folder itself, `REPORTS/baselines/NAME`: what is needed from the run (users, observations,
 verdicts, manifest; no picture, no report), so that it outlives the run's folder, and is erased and verified like any
-run. It is never pruned: whoever saved it deletes it. Parts are never written in place, so a file can stand in both folders at once: where the disk allows it, a
-baseline takes no room until one of the two is changed.
+run. It is never pruned: whoever saved it deletes it. Parts are never written in place, so a file can stand in both
+folders at once: where the disk allows it, a baseline takes no room until one of the two is changed.
 """
 
 from __future__ import annotations
