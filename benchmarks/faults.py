@@ -113,7 +113,10 @@ def tallied(seen: Rows, without: Rows, truth: Rows, seed: int) -> Tally:
         tally.open += not same and row["status"] in OPEN
         # A copy that was read has no verdict of its own where the reference was not.
         waits = row["verdict"] == "unchecked" and row["reason"]
-        tally.without_reason += not same and not open_with_reason and not waits
+        if not same and not open_with_reason and not waits:
+            tally.without_reason += 1
+            before = f"{plain['status']}/{plain['verdict']}" if plain else "nothing"
+            print(f"       seed {seed}: {key}: {row['status']}/{row['verdict']}, without faults {before}")
     return tally
 
 

@@ -27,6 +27,8 @@ class Looked:
     """SHA-256 of bytes that hold no image."""
     looks: str = ""
     """Which kind of placeholder it was taken for, or that it is doubtful, and why; a signal."""
+    broken: bool = False
+    """Whether bytes came that hold no image, and could not be proved to be what the service keeps."""
 
 
 async def look(
@@ -50,9 +52,8 @@ async def look(
     for _ in range(READINGS - 1):
         data = await again()
         if data is None:
-            return Looked(
-                Status.UNKNOWN, reason=Reason.PICTURE_NOT_READ, detail=f"{why}, and it could not be read again"
-            )
+            told = f"{why}, and it could not be read again"
+            return Looked(Status.UNKNOWN, reason=Reason.PICTURE_NOT_READ, detail=told, broken=True)
         if data in before:
             digest = hashlib.sha256(data).hexdigest()
             return Looked(Status.UNREADABLE, detail=f"twice the same {len(data)} bytes: {why}", digest=digest)
@@ -63,9 +64,8 @@ async def look(
             return Looked(Status.UNKNOWN, reason=Reason.TOO_LARGE, detail=str(error))
         except UnreadablePicture as error:
             why = str(error)
-    return Looked(
-        Status.UNKNOWN, reason=Reason.UNSTABLE_BYTES, detail=f"{READINGS} readings gave different bytes, no image"
-    )
+    told = f"{READINGS} readings gave different bytes, no image"
+    return Looked(Status.UNKNOWN, reason=Reason.UNSTABLE_BYTES, detail=told, broken=True)
 
 
 async def _look(data: bytes, keep: Keep) -> Looked:

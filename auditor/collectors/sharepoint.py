@@ -219,9 +219,11 @@ class SharePoint:
             _nothing() if Picture.STORED in left_out else self._stored(url),
         )
         # What is shown counts. Where it cannot be read, what is stored counts for users with an Exchange
-        # licence; without one SharePoint shows the Microsoft 365 photo whatever is stored (MC653734).
+        # licence; without one SharePoint shows the Microsoft 365 photo whatever is stored (MC653734). Where bytes
+        # came that are no image, users may see just that: another picture must not stand in for it.
         is_stored = stored is not None or Picture.STORED in left_out
-        from_stored = shown is not None and shown.status is Status.UNKNOWN and is_stored and user.exchange_plan
+        not_seen = shown is not None and shown.status is Status.UNKNOWN and not shown.broken
+        from_stored = not_seen and is_stored and user.exchange_plan
         seen: list[Seen] = []
         if Picture.SHOWN in same:
             seen.append(Unchanged(user.id, signals, Picture.SHOWN, judged=not from_stored))

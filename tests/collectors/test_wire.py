@@ -683,6 +683,21 @@ def test_what_is_stored_counts_only_where_what_is_shown_cannot_be_read(start: An
     ]
 
 
+def test_no_other_picture_stands_in_for_one_of_which_only_damaged_bytes_came(start: Any, ca_bundle: Path) -> None:
+    server, data = start(), portrait()
+
+    def script(path: str, sent: dict[str, str], number: int) -> Reply:
+        if "GetPropertiesFor" in path:
+            return 200, JSON, profile("person-properties.json", server.origin)
+        return (200, JPEG, b"\xff\xd8damaged %d" % number) if "userphoto" in path else (200, JPEG, data)
+
+    server.answers(script)
+    assert [(str(one.picture), one.judged, str(one.status)) for one in observe(ca_bundle, server, sharepoint)] == [
+        ("shown", True, "unknown"),
+        ("stored", False, "photo"),
+    ]
+
+
 def test_a_picture_on_a_host_that_is_none_of_the_tenants_is_named_and_never_asked(start: Any, ca_bundle: Path) -> None:
     server = start()
     old = "https://contosoltd-my.sharepoint.com:443/User%20Photos/P/x_MThumb.jpg"
