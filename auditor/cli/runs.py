@@ -145,22 +145,29 @@ def _told(one: Due) -> str:
     metavar="FILE",
     help="Write a page with charts instead of lines here. It holds numbers alone.",
 )
-@click.option("--format", "form", type=click.Choice(["csv", "json"]), help="For scripts, on stdout, instead of lines.")
-def history_command(folder: Path, tenant: str | None, html: Path | None, form: str | None) -> None:
+@click.option(
+    "--output",
+    "--format",
+    type=click.Choice(["text", "csv", "json"]),
+    default="text",
+    show_default=True,
+    help="Lines for people; CSV or one JSON document on stdout for scripts.",
+)
+def history_command(folder: Path, tenant: str | None, html: Path | None, output: str) -> None:
     """The shares and each workload's drift over the finished runs of a folder, the oldest first.
 
     Runs about a selection of users and unfinished ones are passed over. Nothing here names a person.
     """
-    if html is not None and form is not None:
-        raise click.UsageError("Give --html or --format, not both.")
+    if html is not None and output != "text":
+        raise click.UsageError("Give --html or --output, not both.")
     with endings(again="Run the same command again."):
         told = history(runs_in(folder), tenant)
         for problem in told.problems:
             click.echo(visible(f"Passed over: {problem}"), err=True)
-        if form == "csv":
+        if output == "csv":
             click.echo(as_csv(told).encode(), nl=False)
             return
-        if form == "json":
+        if output == "json":
             print_json(document(told))
             return
         if not told.points:

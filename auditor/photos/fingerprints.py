@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import imagehash
+import numpy as np
 
 from auditor.model import Fingerprint
 from auditor.photos.decode import UnreadablePicture, decode
@@ -31,9 +32,14 @@ def fingerprint(data: bytes) -> Fingerprint:
             width=decoded.width,
             height=decoded.height,
             size=len(data),
-            phash=str(imagehash.phash(grey)),
-            dhash=str(imagehash.dhash(grey)),
+            phash=_hexadecimal(imagehash.phash(grey)),
+            dhash=_hexadecimal(imagehash.dhash(grey)),
             descriptor=describe(decoded),
         )
     except MemoryError:
         raise UnreadablePicture("There is not enough memory to read the picture.") from None
+
+
+def _hexadecimal(made: imagehash.ImageHash) -> str:
+    """As `str` of the hash, which takes a twentieth of the time of a whole fingerprint."""
+    return np.packbits(made.hash).tobytes().hex()

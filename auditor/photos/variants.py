@@ -84,29 +84,30 @@ class Tones:
 
 def tones(one: Floats, other: Floats) -> Tones:
     """Compare (8, 8, 3) mean colours."""
+    # Every pair of copies of one photo comes by here: written for few and cheap calls over 64 numbers.
     apart = other - one
     luma = (one @ LUMA).ravel()
-    change = apart @ LUMA
-    colour = apart - change[..., None]
-    centred = luma - luma.mean()
-    slope = float((centred * change.ravel()).sum() / max(float(np.square(centred).sum()), 1.0))
+    change = (apart @ LUMA).ravel()
+    colour = apart - change.reshape(*apart.shape[:2], 1)
+    centred = luma - luma.sum() / luma.size
+    slope = float(np.vdot(centred, change)) / max(float(np.vdot(centred, centred)), 1.0)
     grey = _rms(change)
-    worst = float(np.partition(np.abs(apart).max(axis=2).ravel(), -2)[-2])
+    worst = float(np.sort(_largest(np.abs(apart)), axis=None)[-2])
     uncurved = 1.0
     if grey >= 2.0 or worst >= 20.0:  # else nobody asks
         scaled = luma / 255.0
         curve = np.stack([np.ones_like(scaled), scaled, np.square(scaled), scaled**3], axis=1)
-        left = change.ravel() - curve @ np.linalg.lstsq(curve, change.ravel(), rcond=None)[0]
+        left = change - curve @ np.linalg.lstsq(curve, change, rcond=None)[0]
         uncurved = _rms(left) / max(grey, 1e-3)
     return Tones(
         grey=grey,
         colour=_rms(colour),
         uncurved=uncurved,
-        untouched=float(np.partition(np.abs(change).ravel(), change.size // 2)[change.size // 2]),
+        untouched=float(np.sort(np.abs(change))[change.size // 2]),
         second_worst=worst,
         chroma=(_chroma(one), _chroma(other)),
         gain=1.0 + slope,
-        lift=float(change.mean()),
+        lift=float(change.sum()) / change.size,
     )
 
 
@@ -127,7 +128,13 @@ def _rms(values: Floats) -> float:
 
 
 def _chroma(colours: Floats) -> float:
-    return float((colours.max(axis=2) - colours.min(axis=2)).sum()) / (colours.size / 3)
+    return float((_largest(colours) + _largest(-colours)).sum()) / (colours.size / 3)
+
+
+def _largest(colours: Floats) -> Floats:
+    """The largest of each field's three channels: a reduction over so short an axis takes three times as long."""
+    largest: Floats = np.maximum(np.maximum(colours[..., 0], colours[..., 1]), colours[..., 2])
+    return largest
 
 
 @dataclass(frozen=True, slots=True)
