@@ -29,7 +29,10 @@ def uninterrupted(served: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def same(rows: dict[Any, dict[str, str]]) -> dict[Any, dict[str, str]]:
     """Rows without the moment they were read."""
-    return {key: {name: value for name, value in row.items() if name != "observed_at"} for key, row in rows.items()}
+    return {
+        key: {name: value for name, value in row.items() if name not in {"observed_at", "read_at"}}
+        for key, row in rows.items()
+    }
 
 
 def start_and_kill(served: Any, path: Path, parts: int, how: signal.Signals) -> subprocess.Popen[str]:

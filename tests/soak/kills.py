@@ -204,7 +204,7 @@ def differences(one: Path, other: Path) -> list[str]:
 
 def _table(part: Path) -> pa.Table:
     table = pq.read_table(part)
-    return table.drop_columns(["observed_at"] if "observed_at" in table.column_names else [])
+    return table.drop_columns([name for name in ("observed_at", "read_at") if name in table.column_names])
 
 
 _kept = functools.cache(_table)
@@ -213,7 +213,10 @@ _kept = functools.cache(_table)
 
 def _rows(file: Path) -> list[dict[str, str]]:
     with file.open(encoding="utf-8", newline="") as stream:
-        return [{name: cell for name, cell in row.items() if name != "observed_at"} for row in csv.DictReader(stream)]
+        return [
+            {name: cell for name, cell in row.items() if name not in {"observed_at", "read_at"}}
+            for row in csv.DictReader(stream)
+        ]
 
 
 # -- only what was in flight is asked again ----------------------------------------------------------------------
