@@ -17,7 +17,7 @@ from auditor.diagnosis.rules import RULES, WITHOUT_DRIFT
 from auditor.model import Workload
 from tests.journeys.conftest import Command
 
-USERS = 140
+USERS = 180
 
 
 @pytest.fixture(scope="module")

@@ -58,7 +58,7 @@ def test_a_user_is_asked_about_now_and_every_copy_is_told_as_it_is(served: Any, 
     (found,) = told["differences"]
     assert found["causes"][0]["cause"] == "sharepoint_never_visited"
     assert {"Found", "Fix"} <= {label for label, _ in found["causes"][0]["said"]}
-    assert "72 hours" in found["wait"]
+    assert "24 hours after the visit as a rule, 72 at most" in found["wait"]
     assert upn in text.read_text(encoding="utf-8")
     shown = page.read_text(encoding="utf-8")
     assert upn in shown
