@@ -242,7 +242,7 @@ def _cause(row: Mapping[Any, Any], why: Why, *, fresh: bool) -> Cause:
     alone = fresh and row["verdict"] in {Verdict.MISMATCH, Verdict.UNEXPECTED}
     settle = [why.settle, wording.SETTLED_BY_A_WHOLE_AUDIT if alone else ""]
     said = [
-        (wording.ACCEPTED, _accepted(row)),
+        (wording.ACCEPTED_BY, _accepted(row)),
         (wording.FOUND, as_sentence(why.evidence)),
         (wording.SETTLES, " ".join(text for text in settle if text)),
         *(pair for number, mend in enumerate(why.mends) for pair in _mend(mend, first=not number)),
