@@ -113,7 +113,9 @@ def run_of(users: int, drifting: float, distinct: int, folder: Path) -> RunView:
         path.write_bytes(data)
         stock.append((digest, len(data)))
     every = round(1 / drifting, 6) if drifting else 0
-    people, rows = [], []
+    people: list[tuple[Any, ...]] = []
+    rows: list[dict[str, Any]] = []
+    nothing: dict[str, Any] = {column.name: "" for column in VERDICT_COLUMNS}
     for number in range(users):
         user_id = f"{number * 2654435761 % 2**32:08x}-0000-4000-8000-{number:012d}"
         name = f"{FIRST[number % len(FIRST)]} {LAST[number // 12 % len(LAST)]} {number}"
@@ -127,14 +129,17 @@ def run_of(users: int, drifting: float, distinct: int, folder: Path) -> RunView:
                 _, verdict, status, cause, fix = kind
             digest, size = stock[(number + (verdict == "mismatch")) % distinct] if status == "photo" else ("", 0)
             side = 240 if digest else 0
-            rows.append(
-                (
-                    user_id, upn, workload, status, verdict, "entra", "", "", "crop" if verdict == "variant" else "",
-                    612.0 if verdict == "mismatch" else 41.0 if verdict == "variant" else float("nan"), "", cause,
-                    "What was read speaks for it." if cause else "", fix, "only", "graph_batch",
-                    pd.Timestamp("2026-11-20T10:00:00Z"), digest, "JPEG" if digest else "", side, side, size, "{}",
-                )
-            )  # fmt: skip
+            evidence = "What was read speaks for it." if cause else ""
+            moment = pd.Timestamp("2026-11-20T10:00:00Z")
+            rows.append({
+                "user_id": user_id, "upn": upn, "workload": workload, "status": status, "verdict": verdict,
+                "reference": "entra", "kind": "crop" if verdict == "variant" else "",
+                "distance": 612.0 if verdict == "mismatch" else 41.0 if verdict == "variant" else float("nan"),
+                "cause": cause, "evidence": evidence, "fix": fix,
+                "causes": json.dumps([{"cause": cause, "confidence": "likely", "evidence": evidence}] if cause else []),
+                "picture": "only", "way": "graph_batch", "observed_at": moment, "read_at": moment, "sha256": digest,
+                "format": "JPEG" if digest else "", "width": side, "height": side, "size": size, "signals": "{}",
+            })  # fmt: skip
     manifest: dict[str, Any] = {
         "run_id": "benchmark", "tenant": {"name": "Contoso"}, "complete": True, "reference": "entra",
         "started": "2026-11-20T10:00:00Z", "finished": "2026-11-20T11:00:00Z",
@@ -142,7 +147,7 @@ def run_of(users: int, drifting: float, distinct: int, folder: Path) -> RunView:
     return RunView(
         manifest,
         pd.DataFrame(people, columns=[column.name for column in USER_COLUMNS]),
-        pd.DataFrame(rows, columns=[column.name for column in VERDICT_COLUMNS]),
+        pd.DataFrame([nothing | row for row in rows], columns=list(nothing)),
         folder,
     )
 
