@@ -170,6 +170,7 @@ def test_the_record_of_an_erasure_fits_the_object_id_and_names_nobody(copied: Pa
     assert record["whom"] == hashlib.sha256(f"{record['salt']}{user_id}".encode()).hexdigest()
 
 
+@pytest.mark.soak
 def test_an_erasure_that_is_killed_is_seen_and_can_be_run_again(copied: Path, command: Command) -> None:
     upn, _ = named_by_another(copied)
     wanted = needles(copied, upn)
