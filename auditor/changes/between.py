@@ -220,7 +220,7 @@ _ONE_SIDED = frozenset({Change.NOT_COMPARABLE, Change.APPEARED, Change.GONE})
 
 def _asked(rows: pd.DataFrame) -> frozenset[str]:
     """The users of whom earlier runs may tell something."""
-    return frozenset(rows.loc[~rows["change"].isin([Change.NOT_COMPARABLE, Change.APPEARED, Change.GONE]), "user_id"])
+    return frozenset(rows.loc[~rows["change"].isin(_ONE_SIDED), "user_id"])
 
 
 def _explained(rows: pd.DataFrame, a: Side, b: Side, line: Timeline, *, find_owner: bool) -> pd.DataFrame:

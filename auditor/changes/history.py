@@ -17,6 +17,7 @@ from auditor.changes.rules import shows_photo
 from auditor.changes.sides import Key, Side
 from auditor.diagnosis.rules import Past
 from auditor.model import Verdict
+from auditor.services.sharepoint import picture_moment
 
 _TIMESTAMP = "SPS-PictureTimestamp"
 
@@ -127,7 +128,7 @@ def newest_sync(side: Side) -> int | None:
     for shard in range(side.run.shards):
         part = side.run.read_part(f"verdicts/part-{shard:05d}.parquet", ["workload", "signals"])
         own = part.filter(pc.equal(part["workload"], "sharepoint"))["signals"]
-        found = pc.extract_regex(own, rf'"{_TIMESTAMP}": "(?P<seconds>[0-9]{{1,15}})"').combine_chunks()
+        found = pc.extract_regex(own, rf'"{_TIMESTAMP}": "(?P<seconds>[0-9]{{11}})"').combine_chunks()
         stamps = pc.struct_field(found, "seconds").drop_null()
         if len(stamps):
             highest = int(pc.max(stamps.cast("int64")).as_py())
@@ -138,6 +139,6 @@ def newest_sync(side: Side) -> int | None:
 def hours_before(newest: int | None, signals: Mapping[str, str]) -> float | None:
     """How long before the newest picture timestamp a profile's own lies."""
     own = signals.get(_TIMESTAMP, "")
-    if newest is None or not (own.isascii() and own.isdecimal()):
+    if newest is None or picture_moment(own) is None:
         return None
     return (newest - int(own)) / 3600

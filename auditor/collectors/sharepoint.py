@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from auditor.collectors.contract import (
@@ -30,7 +30,7 @@ from auditor.services.errors import BadAnswer, FinalForWorkload, HostRefused, Se
 from auditor.services.http import Answer
 from auditor.services.origins import BadOrigin, origin_of
 from auditor.services.retries import one_user
-from auditor.services.sharepoint import People, ProfileAnswer, no_such_file
+from auditor.services.sharepoint import People, ProfileAnswer, no_such_file, picture_moment
 
 NOBODY = ("photo-auditor.nobody.8f3d1c72@{domain}", "photo-auditor.nobody.b61e90a4@{domain}")
 """Accounts that cannot exist: what is shown for both is the default person."""
@@ -55,7 +55,6 @@ SYNCHRONISED = "1"
 SETTLED = timedelta(days=3)
 """How long SharePoint may take to show what a profile says (72 hours are reported): what was read sooner after its
 stamp may be the picture from before."""
-_YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -285,17 +284,10 @@ def _unchanged(user: User, signals: Mapping[str, str], known: Known) -> frozense
     """Which of the known pictures the profile says are still the same; none where it cannot tell."""
     if not user.exchange_plan or signals["SPS-PictureExchangeSyncState"] != SYNCHRONISED:
         return frozenset()
-    stamped = _stamped(signals["SPS-PictureTimestamp"])
+    stamped = picture_moment(signals["SPS-PictureTimestamp"])
     if stamped is None or known.read_at - stamped < SETTLED or not same_signals(known.signals, signals, STAMP):
         return frozenset()
     return known.pictures
-
-
-def _stamped(timestamp: str) -> datetime | None:
-    """SPS-PictureTimestamp: seconds since the year one (the unit is inferred from published answers)."""
-    if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) == 11):
-        return None
-    return _YEAR_ONE + timedelta(seconds=int(timestamp))
 
 
 async def _read(read: Callable[[], Awaitable[Answer]], keep: Keep) -> Looked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,12 @@ import pandas as pd
 from auditor.model import DRIFT, Status, Verdict
 from auditor.report import wording
 from auditor.report.pictures import Pictures, Shot
-from auditor.report.reasons import Why, reasons
+from auditor.report.reasons import Why, difference, reasons
 from auditor.report.text import as_sentence, visible
 from auditor.runs.view import RunView
+from auditor.services.sharepoint import picture_moment
 
 _SLICE = 100
-_YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -215,13 +215,8 @@ def _slot(entry: Entry, workload: str, row: dict[Any, Any] | None, pictures: Pic
 
 
 def _finding(row: dict[Any, Any]) -> Finding:
-    verdict, workload = _text(row["verdict"]), _text(row["workload"])
-    kind = _text(row["kind"])
-    sentence = f"{wording.workload(workload)} {wording.VERDICTS[verdict].meaning}"
-    if kind and verdict == Verdict.VARIANT:
-        sentence = f"{sentence} ({wording.KINDS.get(kind, wording.in_words(kind).lower())})"
     found = reasons(row) or (Why("", wording.cause(""), "", "", "", ()),)
-    return Finding(workload, verdict, sentence, found, _text(row.get("accepted")))
+    return Finding(_text(row["workload"]), _text(row["verdict"]), difference(row), found, _text(row.get("accepted")))
 
 
 def _detail(row: dict[Any, Any]) -> Detail:
@@ -268,11 +263,8 @@ def _signals(row: dict[Any, Any]) -> dict[str, str]:
 
 
 def _own_date(signals: dict[str, str]) -> datetime | None:
-    """SharePoint tells when it took the picture over, in seconds since the year one (the unit is inferred)."""
-    seconds = signals.get("SPS-PictureTimestamp", "")
-    if not (seconds.isascii() and seconds.isdigit() and len(seconds) == 11):
-        return None
-    return _YEAR_ONE + timedelta(seconds=int(seconds))
+    """SharePoint tells when it took the picture over."""
+    return picture_moment(signals.get("SPS-PictureTimestamp", ""))
 
 
 def _read_at(row: dict[Any, Any]) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 from auditor.diagnosis.causes import explained
 from auditor.diagnosis.fixes import FIXES, Fix
+from auditor.model import Verdict
 from auditor.report import wording
 
 
@@ -62,6 +63,15 @@ def reasons(row: Mapping[Any, Any]) -> tuple[Why, ...]:
         Why(own, wording.cause(own), "", _text(row.get("evidence")), "", (Mend(fix),) if fix else ()),
         *found,
     )  # fmt: skip
+
+
+def difference(row: Mapping[Any, Any]) -> str:
+    """What a drifting copy is, as a clause: `SharePoint holds the same photograph, altered (cropped)`."""
+    verdict, kind = _text(row["verdict"]), _text(row["kind"])
+    clause = f"{wording.workload(_text(row['workload']))} {wording.VERDICTS[verdict].meaning}"
+    if kind and verdict == Verdict.VARIANT:
+        return f"{clause} ({wording.KINDS.get(kind, wording.in_words(kind).lower())})"
+    return clause
 
 
 def remedies(causes: Iterable[str]) -> list[tuple[str, tuple[Mend, ...]]]:

@@ -16,7 +16,7 @@ from auditor.model import DRIFT, EXEMPT_REASONS, FAULT_REASONS, Status, Verdict
 from auditor.report import wording
 from auditor.report.cards import long_date
 from auditor.report.facts import Facts, read
-from auditor.report.reasons import Mend, Why, reasons
+from auditor.report.reasons import Mend, Why, difference, reasons
 from auditor.report.shares import GRAVITY
 from auditor.report.text import as_sentence, listed
 from auditor.runs.view import RunView
@@ -215,16 +215,13 @@ def _headline(copies: tuple[Copy, ...], reference: str) -> str:
 
 
 def _difference(row: Mapping[Any, Any], *, fresh: bool) -> Difference:
-    verdict, workload, kind = str(row["verdict"]), str(row["workload"]), str(row["kind"])
-    sentence = f"{wording.workload(workload)} {wording.VERDICTS[verdict].meaning}"
-    if kind and verdict == Verdict.VARIANT:
-        sentence = f"{sentence} ({wording.KINDS.get(kind, wording.in_words(kind).lower())})"
+    verdict, workload = str(row["verdict"]), str(row["workload"])
     causes = reasons(row)
     return Difference(
         workload=workload,
         name=wording.workload(workload),
         verdict=verdict,
-        sentence=f"{sentence}.",
+        sentence=f"{difference(row)}.",
         causes=tuple(_cause(row, why, fresh=fresh) for why in causes),
         wait=next((mend.wait for why in causes for mend in why.mends if mend.wait), wording.WAITS.get(workload, "")),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
@@ -19,6 +20,14 @@ from auditor.services.text import told
 from auditor.services.whole import json_answer, picture_answer
 
 USER_NOT_FOUND = "User Profile Error 1000"
+_YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
+
+
+def picture_moment(timestamp: str) -> datetime | None:
+    """SPS-PictureTimestamp: seconds since the year one (the unit is inferred from published answers)."""
+    if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) == 11):
+        return None
+    return _YEAR_ONE + timedelta(seconds=int(timestamp))
 
 
 @dataclass(frozen=True, slots=True)

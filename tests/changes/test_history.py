@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from auditor.changes.between import Changes, between
+from auditor.changes.history import hours_before
 from tests.changes.conftest import UNKNOWN, People, side_of
 from tests.changes.test_between import of
 
@@ -124,3 +127,8 @@ def test_one_picture_on_several_accounts_is_listed_unless_nobody_asks(tmp_path: 
     assert over(tmp_path, months).shared == (upns,)
     (tmp_path / "x").mkdir()
     assert over(tmp_path / "x", months, find_owner=False).shared == ()
+
+
+@pytest.mark.parametrize("stamp", ["9" * 5_000, "²²²²²²²²²²²", "-1", ""])
+def test_a_profiles_stamp_that_is_no_moment_is_no_clock(stamp: str) -> None:
+    assert hours_before(63_799_442_436, {"SPS-PictureTimestamp": stamp}) is None
