@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +31,7 @@ from auditor.simulator.tenant import (
     Tenant,
     Truth,
 )
+from tests.conftest import CHECKOUT
 
 TENANT_ID = "5f0c1d7a-9a51-4c5e-8d07-6a1f2b3c4d5e"
 GROUP_ID = "0c7b3c9e-3a43-4d6c-9d0a-1b2c3d4e5f60"
@@ -287,3 +291,17 @@ def same_error(wire: Callable[[str], Any]) -> Callable[[Response, int, str], Non
         assert json.loads(response.body) == wire(name)
 
     return check
+
+
+def printed_by_two_processes(script: str) -> set[str]:
+    """What a script prints in two processes of their own, whose hashes of texts differ."""
+    return {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(CHECKOUT)},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    }

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
-import sys
 import time
 import unicodedata
 import uuid
@@ -21,10 +19,12 @@ from auditor.simulator.pictures import Drawn, Filed, StoredPicture
 from auditor.simulator.population import M365_E3, M365_F1, M365_F3, make_tenant
 from auditor.simulator.tenant import Account, Tenant
 from auditor.simulator.truth import EXCHANGE_PLANS
+from tests.simulator.conftest import printed_by_two_processes
 
 PHOTO_STORES = ("split", "mailbox-first", "unified")
 CHECKOUT = Path(__file__).resolve().parents[2]
 PORTRAITS = Path(os.environ.get("PHOTO_AUDITOR_PORTRAITS", CHECKOUT.parent / "shared" / "photos"))
+
 DIGEST = """
 import hashlib, sys
 from auditor.simulator.population import make_tenant
@@ -51,17 +51,7 @@ def uploads(account: Account) -> set[StoredPicture]:
 
 
 def test_a_second_process_makes_the_very_same_tenant() -> None:
-    digests = {
-        subprocess.run(
-            [sys.executable, "-c", DIGEST],
-            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(CHECKOUT)},
-            capture_output=True,
-            check=True,
-            text=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(digests) == 1
+    assert len(printed_by_two_processes(DIGEST)) == 1
 
 
 def test_another_seed_makes_another_tenant() -> None:
