@@ -24,7 +24,6 @@ from auditor.simulator.server import Serving, running_tenant
 from auditor.simulator.tenant import Account, Picture, Tenant
 from tests.simulator.conftest import printed_by_two_processes
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 LAST = 6
 
 DIGEST = """
