@@ -105,10 +105,24 @@ def tones(one: Floats, other: Floats) -> Tones:
         uncurved=uncurved,
         untouched=float(np.sort(np.abs(change))[change.size // 2]),
         second_worst=worst,
-        chroma=(_chroma(one), _chroma(other)),
+        chroma=(chroma(one), chroma(other)),
         gain=1.0 + slope,
         lift=float(change.sum()) / change.size,
     )
+
+
+def luma_apart(one: Floats, other: Floats) -> float:
+    """`Tones.grey` by itself."""
+    return _rms(((other - one) @ LUMA).ravel())
+
+
+def largest_apart(one: Floats, other: Floats) -> float:
+    """The largest difference of any field in any channel.
+
+    Of `Tones`, `grey`, `untouched`, `second_worst` and `lift` are not beyond it, and `colour` and the difference of the
+    two `chroma` not beyond twice of it.
+    """
+    return float(np.abs(other - one).max())
 
 
 _TO_DISPLAY_P3 = np.array(((0.8225, 0.1774, 0.0), (0.0332, 0.9669, 0.0), (0.0171, 0.0724, 0.9108)))
@@ -127,7 +141,8 @@ def _rms(values: Floats) -> float:
     return math.sqrt(float(np.vdot(values, values)) / values.size)
 
 
-def _chroma(colours: Floats) -> float:
+def chroma(colours: Floats) -> float:
+    """Mean chroma of (8, 8, 3) mean colours: 0 for grey."""
     return float((_largest(colours) + _largest(-colours)).sum()) / (colours.size / 3)
 
 

@@ -58,14 +58,16 @@ def distance(larger: Floats, smaller: Floats, window: Window, bars: bool = False
 
 def distances(larger: Floats, smaller: Floats, window: Window, bars: bool = False) -> Floats:
     """`distance` of each of many with each of many, (n, m); both are stacks, (n, 2, 40, 40) and (m, 2, 40, 40)."""
-    one, other = (_unit(seen) for seen in _seen(larger, smaller, window, _BAR_MARGIN if bars else _MARGIN))
+    one, other = (
+        _unit(seen).astype(np.float32) for seen in _seen(larger, smaller, window, _BAR_MARGIN if bars else _MARGIN)
+    )
     return 1000.0 * (1.0 - one @ other.T)
 
 
 def _unit(stack: Floats) -> Floats:
     """(n, …) to (n, k): each at unit norm, zeros where there is nothing."""
     flat = stack.reshape(stack.shape[0], -1)
-    return np.asarray(flat / (np.linalg.norm(flat, axis=1, keepdims=True) + 1e-9), dtype=np.float32)
+    return np.asarray(flat / (np.sqrt(np.einsum("nk,nk->n", flat, flat))[:, None] + 1e-9))
 
 
 def _seen(larger: Floats, smaller: Floats, window: Window, margin: int) -> tuple[Floats, Floats]:
@@ -76,9 +78,13 @@ def _seen(larger: Floats, smaller: Floats, window: Window, margin: int) -> tuple
     other: Floats = down_smaller @ smaller @ across_smaller.T
     other[..., 0, :, :] *= window.height  # per pixel of the larger, a derivative across goes by 1 / width,
     other[..., 1, :, :] *= window.width  # one down by 1 / height; a common factor does not matter
-    one -= one.mean(axis=(-2, -1), keepdims=True)
-    other -= other.mean(axis=(-2, -1), keepdims=True)
-    return one, other
+    return _centred(one), _centred(other)
+
+
+def _centred(stack: Floats) -> Floats:
+    """At zero mean, each of the last two axes' pictures by itself."""
+    stack -= stack.mean(axis=(-2, -1), keepdims=True)
+    return stack
 
 
 def _kernels(start: float, extent: float, margin: int) -> tuple[Floats, Floats]:
@@ -189,20 +195,24 @@ def _coarse_kernel(points: int, extent: float) -> Floats:
     return _gaussian((np.arange(points, dtype=np.float32) + 0.5) / points, deviation)
 
 
-_ROUNDS = 6
 _NUDGE = 0.004
+_HOPELESS = (480.0, 420.0, 340.0, 250.0, 250.0)
+"""Distance after each round beyond which it ends: of 2,484 windows that were found the worst were at 376, 339, 278, 194
+and 114 then (42 portraits, 21 crops, letterboxes and stretches, at 648 and 48 px). It halves the search in strangers.
+"""
 
 
 def refine(larger: Floats, smaller: Floats, window: Window, bars: bool = False) -> Found:
-    """Move and resize a window until the correlation is best: damped Gauss-Newton on its four numbers."""
+    """Move and resize a window until the correlation is best: damped Gauss-Newton on its four numbers.
+
+    Where it leads nowhere it ends early, at a distance of 250 or more.
+    """
     margin = _BAR_MARGIN if bars else _MARGIN
     state = np.array([window.left, window.top, window.width, window.height])
     residual = _residual(larger, smaller, margin, state)
     error, damping = float(residual @ residual), 1e-3
-    for _ in range(_ROUNDS):
-        slopes = np.stack(
-            [(_residual(larger, smaller, margin, state + step) - residual) / _NUDGE for step in np.eye(4) * _NUDGE]
-        )
+    for hopeless in (*_HOPELESS, 0.0):
+        slopes = (_nudged(larger, smaller, margin, state) - residual) / _NUDGE
         normal, pull = slopes @ slopes.T, slopes @ residual
         move = np.linalg.solve(normal + damping * np.diag(np.diag(normal)) + 1e-9 * np.eye(4), -pull)
         move = np.clip(move, -0.06, 0.06)
@@ -217,6 +227,8 @@ def refine(larger: Floats, smaller: Floats, window: Window, bars: bool = False) 
             damping *= 16
             if damping > 10:
                 break
+        if 500.0 * error > hopeless:
+            break
     return Found(Window(*(float(value) for value in state)), 500.0 * error)
 
 
@@ -227,8 +239,33 @@ def _inside(state: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([corner, size])
 
 
-def _residual(larger: Floats, smaller: Floats, margin: int, state: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Difference of the two at unit norm: its square is 2 × (1 − correlation)."""
+def _residual(larger: Floats, smaller: Floats, margin: int, state: NDArray[np.float64]) -> Floats:
+    """Difference of the two at unit norm, (k,): its square is 2 × (1 − correlation)."""
     one, other = _seen(larger, smaller, Window(*state), margin)
-    flat: NDArray[np.float32] = (one / (np.linalg.norm(one) + 1e-9) - other / (np.linalg.norm(other) + 1e-9)).ravel()
-    return flat
+    return _difference(one[None], other[None]).ravel()
+
+
+def _nudged(larger: Floats, smaller: Floats, margin: int, state: NDArray[np.float64]) -> Floats:
+    """(4, k): `_residual` with each of the window's four numbers a nudge larger.
+
+    Left and width change nothing but the weights across, top and height nothing but those down: what the others
+    make of the pictures is made once.
+    """
+    left, top, width, height = (float(value) for value in state)
+    across, across_smaller = _kernels(left, width, margin)
+    down, down_smaller = _kernels(top, height, margin)
+    lefts, wides = _kernels(left + _NUDGE, width, margin)[0], _kernels(left, width + _NUDGE, margin)
+    tops, highs = _kernels(top + _NUDGE, height, margin)[0], _kernels(top, height + _NUDGE, margin)
+    rows, columns = down @ larger, larger @ across.T
+    one = np.stack([rows @ lefts.T, tops @ columns, rows @ wides[0].T, highs[0] @ columns])
+    rows, columns = down_smaller @ smaller, smaller @ across_smaller.T
+    still = rows @ across_smaller.T
+    other = np.stack([still, still, rows @ wides[1].T, highs[1] @ columns])
+    other[:, 0] *= np.array([height, height, height, height + _NUDGE])[:, None, None]
+    other[:, 1] *= np.array([width, width, width + _NUDGE, width])[:, None, None]
+    return _difference(_centred(one), _centred(other))
+
+
+def _difference(one: Floats, other: Floats) -> Floats:
+    """(n, …) less (n, …), each at unit norm, as (n, k)."""
+    return _unit(one) - _unit(other)

@@ -7,12 +7,15 @@ import random
 import time
 from collections import Counter
 
+import numpy as np
 import pytest
 import renditions
+from hypothesis import given, strategies
+from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageOps
 
 from auditor.model import Decision
-from auditor.photos import compare, fingerprint
+from auditor.photos import compare, fingerprint, variants
 
 
 def of(picture: Image.Image, size: str = "300"):
@@ -119,6 +122,21 @@ def test_an_even_picture_is_not_a_photo(drawn):
 def test_a_sentence_is_plain_english(drawn):
     found = compare(of(drawn[0]), of(ImageOps.mirror(drawn[0])))
     assert found.sentence == "The same photo, mirrored left to right."
+
+
+@given(
+    one=arrays(np.uint8, (8, 8, 3)),
+    change=arrays(np.int8, (8, 8, 3), elements=strategies.integers(-5, 5)),
+)
+def test_what_tones_tell_is_bound_by_the_largest_difference(one, change):
+    """Near pictures are never looked at more closely than by it."""
+    one = one.astype(float)
+    other = np.clip(one + change, 0, 255)
+    largest, tone = variants.largest_apart(one, other), variants.tones(one, other)
+    room = 1 + 1e-9
+    assert max(tone.grey, tone.untouched, tone.second_worst, abs(tone.lift)) <= largest * room
+    assert max(tone.colour, abs(tone.chroma[0] - tone.chroma[1])) <= 2 * largest * room
+    assert variants.luma_apart(one, other) == pytest.approx(tone.grey)
 
 
 def test_comparing_is_quick(drawn):
