@@ -13,8 +13,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from auditor.model import Decision, Fingerprint
-from auditor.photos import compare
+from auditor.model import Fingerprint
+from auditor.photos import is_same
 
 RADIUS = 10
 """Bits of the 64 in which the hashes of a photo and its rendition may differ to be candidates."""
@@ -47,8 +47,7 @@ class Owners:
         reference = self.reference_of(user_id)
         if reference is None or reference.recipe != copy.recipe:
             return False
-        found = compare(reference, copy)
-        return found.decision is Decision.SAME and found.kind != "low_resolution"
+        return is_same(reference, copy)
 
 
 def index(user_ids: Sequence[str], hashes: Sequence[str], reference_of: Callable[[str], Fingerprint | None]) -> Owners:
@@ -68,7 +67,7 @@ def shared(owners: Owners, digests: Sequence[str]) -> tuple[tuple[str, ...], ...
     """The users whose reference photos are one picture, in groups of two and more, each in the directory's order.
 
     `digests` are those of the references, one a user. Equal bytes are one picture; of others only those are looked at
-    whose hashes agree in a band, and `compare` decides.
+    whose hashes agree in a band, and `is_same` decides.
     """
     first: dict[str, int] = {}
     leader = list(range(len(digests)))

@@ -7,7 +7,7 @@ computed back: it is personal data, to be guarded like the photo.
 
 from __future__ import annotations
 
-from auditor.photos.compare import Comparison, compare
+from auditor.photos.compare import Comparison, compare, is_same
 from auditor.photos.decode import PictureTooLarge, UnreadablePicture
 from auditor.photos.descriptor import RECIPE
 from auditor.photos.fingerprints import fingerprint
@@ -24,5 +24,6 @@ __all__ = [
     "classify",
     "compare",
     "fingerprint",
+    "is_same",
     "nearest",
 ]

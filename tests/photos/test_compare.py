@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageOps
 
 from auditor.model import Decision
-from auditor.photos import compare, fingerprint, variants
+from auditor.photos import compare, fingerprint, is_same, variants
 
 
 def of(picture: Image.Image, size: str = "300"):
@@ -122,6 +122,18 @@ def test_an_even_picture_is_not_a_photo(drawn):
 def test_a_sentence_is_plain_english(drawn):
     found = compare(of(drawn[0]), of(ImageOps.mirror(drawn[0])))
     assert found.sentence == "The same photo, mirrored left to right."
+
+
+def test_the_quick_question_has_the_answer_of_the_whole_comparison(drawn):
+    chance = random.Random(5)
+    changed = [change for kind in renditions.VARIANTS.values() for _, change in kind]
+    files = [renditions.ORDINARY[name](drawn[0]) for name in sorted(renditions.ORDINARY)]
+    files += [renditions.SERVED[size](change(drawn[0], chance)) for change in changed for size in ("300", "48")]
+    files += [renditions.SERVED["300"](other) for other in drawn[1:6]]
+    one = of(drawn[0], "648")
+    for other in map(fingerprint, files):
+        found = compare(one, other)
+        assert is_same(one, other) is (found.decision is Decision.SAME and found.kind != "low_resolution")
 
 
 @given(
