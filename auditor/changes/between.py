@@ -26,7 +26,7 @@ from auditor.model import CHANGE_COLUMNS, DRIFT, Change, Status, Verdict, Worklo
 from auditor.runs.manifest import RunError
 
 WORKLOADS = {
-    Workload.ENTRA: "Entra",
+    Workload.ENTRA: "Entra ID",
     Workload.EXCHANGE: "Exchange",
     Workload.SHAREPOINT: "SharePoint",
     Workload.YAMMER: "Viva Engage",

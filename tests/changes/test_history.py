@@ -33,7 +33,7 @@ def test_a_stale_copy_says_until_when_the_reference_held_its_photo(tmp_path: Pat
     row = of(found, 1, "sharepoint")
     assert row["change"] == "still"
     assert row["reference_until"] == "2026-02-23"
-    assert row["evidence"] == "SharePoint still shows the photo that Entra held until 2026-02-23"
+    assert row["evidence"] == "SharePoint still shows the photo that Entra ID held until 2026-02-23"
     assert row["cause"] == "unexplained"
 
 
