@@ -131,6 +131,8 @@ class _Tries:
     attempts: int
     failed: int = 0
     throttled: int = 0
+    answered: Passing | None = None
+    """What was wrong with the last answer that came."""
     heard: dict[int, int] = field(default_factory=dict)
     """How often each refusal came."""
     token: str | None = None
@@ -310,7 +312,12 @@ class Api:
         return answer
 
     async def _fail(self, problem: Passing, tries: _Tries) -> None:
-        """Wait before the next attempt, or raise `problem` where there is none left to spend."""
+        """Wait before the next attempt, or raise `problem` where there is none left to spend.
+
+        An answer that was no use tells more than a connection that broke at another attempt.
+        """
+        if not isinstance(problem, Unreachable):
+            tries.answered = problem
         user = user_budget()
         tries.failed += 1
         self.budget.failed += 1
@@ -319,7 +326,7 @@ class Api:
             user.fail(self.clock() - tries.began + wait)
         spent = user is not None and (user.exhausted or user.left <= 0)
         if tries.failed >= tries.attempts or spent or self.budget.exhausted:
-            raise problem
+            raise tries.answered or problem
         self.counts.retried += 1
         await self.sleep(wait)
 

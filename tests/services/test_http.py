@@ -170,6 +170,17 @@ def test_a_body_that_breaks_off_is_tried_again_and_never_taken_for_whole(start: 
     assert run(lambda api: api(server).get("/"), ca_bundle).body == b"whole"
 
 
+@pytest.mark.parametrize("spoilt", range(1, ATTEMPTS + 1))
+def test_an_answer_that_was_no_use_is_told_and_not_the_connections_that_broke_at_other_attempts(
+    start: Any, ca_bundle: Path, spoilt: int
+) -> None:
+    server, broken = start(), (200, {"Content-Length": "100", "Connection": "close"}, b"half")
+    no_gzip = (200, {"Content-Encoding": "gzip"}, b"no gzip")
+    server.answers(lambda path, headers, number: no_gzip if number == spoilt else broken)
+    with pytest.raises(Damaged):
+        run(lambda api: api(server).get("/"), ca_bundle)
+
+
 def test_more_bytes_than_allowed_are_not_read(start: Any, ca_bundle: Path) -> None:
     server = start()
     server.answers(lambda path, headers, number: (200, {}, b"x" * 5000))
