@@ -191,12 +191,15 @@
     const masks = Array.from({ length: 8 }, (_, mask) => kinds(mask));
     const things = {
       w: all.workloads.map((pair) => pair.map(plain)),
-      v: all.verdicts.map(([slug, name]) => [slug, plain(name)]),
+      v: all.verdicts.map(([slug, name, , accepted]) => [slug, plain(name), ...(accepted ? ["accepted"] : [])]),
       c: all.causes.map(([slug, name]) => [plain(slug) || "-", plain(name)]),
       t: masks,
       d: all.domains.map((one) => [plain(one) || "-"]),
       dept: all.departments.map((one) => [plain(one) || "-"]),
     };
+    // A verdict that is accepted stands a second time, after all others: which one it is at first, and where accepted ones count.
+    const once = all.verdicts.map(([slug]) => all.verdicts.findIndex(([first]) => first === slug));
+    const settled = all.verdicts.findIndex(([, , , accepted]) => accepted);
     // A cause may have no name, and 0 stands for no cause at all.
     things.c[0] = [];
     things.v[0] = [];
@@ -304,7 +307,10 @@
           if (within && w && v && c) any = true;
           if (fails) continue;
           if (within && v && c) note("w", place, user);
-          if (w && c) note("v", verdict, user);
+          if (w && c) {
+            note("v", once[verdict], user);
+            if (all.verdicts[verdict][3]) note("v", settled, user);
+          }
           if (within && w && v && cause) note("c", cause, user);
         }
         if (!any) continue;
@@ -342,11 +348,11 @@
 
     // The selects say what the query says: there is one truth, and it stands in the address.
     const labels = {
-      w: (at) => all.workloads[at][1], v: (at) => all.verdicts[at][1], c: (at) => all.causes[at][1],
+      w: (at) => all.workloads[at][1], v: (at) => at === settled ? words.accepted_v : all.verdicts[at][1], c: (at) => all.causes[at][1],
       t: (at) => at, d: (at) => all.domains[at] || words.none, dept: (at) => all.departments[at] || words.none,
     };
     const slug = {
-      w: (at) => all.workloads[at][0], v: (at) => all.verdicts[at][0], c: (at) => all.causes[at][0] || "-",
+      w: (at) => all.workloads[at][0], v: (at) => at === settled ? "accepted" : all.verdicts[at][0], c: (at) => all.causes[at][0] || "-",
       d: (at) => all.domains[at] || "-", dept: (at) => all.departments[at] || "-",
     };
     const OPTIONS = 200;
@@ -362,7 +368,7 @@
           }));
         } else {
           choices = Array.from(count[field], (found, at) => ({ value: plain(slug[field](at)), label: labels[field](at), number: found, at }))
-            .filter(({ at }) => (field !== "c" || at) && (field !== "v" || at));
+            .filter(({ at }) => (field !== "c" || at) && (field !== "v" || at && (once[at] === at || at === settled)));
           if (field !== "v" && field !== "w") choices.sort((a, b) => b.number - a.number);
         }
         const own = terms.filter((term) => term.field === field && !term.not);

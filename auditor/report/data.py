@@ -17,6 +17,7 @@ from auditor.report import wording
 from auditor.report.cards import Card, Entry, Slot, cards
 from auditor.report.pictures import Pictures, Shot
 from auditor.report.reasons import Why
+from auditor.report.shares import excepted
 from auditor.report.text import as_sentence, visible
 from auditor.runs.view import RunView
 
@@ -33,6 +34,9 @@ def index(view: RunView, listing: Sequence[Entry], workloads: Sequence[str], ref
     places = {name: place for place, name in enumerate(workloads)}
     letters = {name: chr(ord("a") + place) for place, name in enumerate(wording.VERDICTS)}
     rows = {column: view.verdicts[column].to_numpy(dtype=object) for column in _READ}
+    settled = excepted(view.verdicts)
+    # Drift that is accepted has letters of its own, after all others.
+    again = {name: chr(ord("a") + len(letters) + place) for place, name in enumerate(sorted(DRIFT)) if settled.any()}
     verdicts = [[_NO_VERDICT] * len(listing) for _ in workloads]
     causes = [[""] * len(listing) for _ in workloads]
     distances = [[""] * len(listing) for _ in workloads]
@@ -45,7 +49,8 @@ def index(view: RunView, listing: Sequence[Entry], workloads: Sequence[str], ref
             if place is None:
                 continue
             verdict, distance = rows["verdict"][row], rows["distance"][row]
-            verdicts[place][number] = letters.get(verdict, _NO_VERDICT)
+            own = again if settled[row] and verdict in DRIFT else letters
+            verdicts[place][number] = own.get(verdict, _NO_VERDICT)
             if isinstance(distance, float) and distance == distance:
                 distances[place][number] = f"{distance:.0f}"
             if verdict in DRIFT:
@@ -63,7 +68,10 @@ def index(view: RunView, listing: Sequence[Entry], workloads: Sequence[str], ref
         "part": USERS_A_PART,
         "reference": reference,
         "workloads": [[name, wording.workload(name)] for name in workloads],
-        "verdicts": [[name, term.name, int(name in DRIFT)] for name, term in wording.VERDICTS.items()],
+        "verdicts": [
+            *([name, term.name, int(name in DRIFT)] for name, term in wording.VERDICTS.items()),
+            *([name, wording.VERDICTS[name].name, 1, 1] for name in again),
+        ],
         "bare": {name: [kind, wording.NOT_SHOWN.get(name, "")] for name, kind in _BARE.items()},
         "reasons": [visible(name) for name in troubles],
         "causes": [[visible(slug), visible(wording.cause(slug))] for slug in slugs],

@@ -166,7 +166,7 @@ def tally(view: RunView) -> Tally:
     without = number(_is(verdict, Verdict.NO_PHOTO))
     partly = (number(unchecked) > 0) | (number(np.ones(len(rows), dtype=bool)) == 0)
     drifting = number(drift) > 0
-    accepted = drift & _accepted(rows)
+    accepted = drift & excepted(rows)
     ranks = np.full(len(users), GRAVITY.index(Verdict.UNCHECKED))
     answered = number(~aside) > 0
     ranks[answered] = len(GRAVITY) - 1
@@ -215,7 +215,8 @@ def _workloads(rows: pd.DataFrame) -> list[str]:
     return known + sorted(present - set(known))
 
 
-def _accepted(rows: pd.DataFrame) -> _Flags:
+def excepted(rows: pd.DataFrame) -> _Flags:
+    """Which rows are accepted exceptions."""
     if "accepted" not in rows:
         return np.zeros(len(rows), dtype=bool)
     return (rows["accepted"].astype(object).fillna("") != "").to_numpy(dtype=bool)

@@ -127,6 +127,39 @@ def test_every_filter_says_how_many_it_leaves_and_then_leaves_so_many(visit: Ope
             page.select_option(f"#f-{field}", index=0)
 
 
+@pytest.fixture(scope="module")
+def excepted(fabricate: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    """A report some of whose drift is accepted: every second missing copy and every variant."""
+    view = fabricate(60)
+    missing = view.verdicts.index[view.verdicts["verdict"] == "missing"][::2]
+    variants = view.verdicts.index[view.verdicts["verdict"] == "variant"]
+    view.verdicts.loc[missing.union(variants), "accepted"] = "Agreed with the works council (A. Bauer)"
+    return view, write_report(view, tmp_path_factory.mktemp("excepted")).html
+
+
+def test_what_is_accepted_is_found_alone_and_can_be_left_out(visit: Open, excepted: tuple[Any, Path]) -> None:
+    view, path = excepted
+    drift = view.verdicts[view.verdicts["verdict"].isin(DRIFT)]
+    settled = drift["accepted"] != ""
+    page = visit(path, "#q=v:accepted")
+    assert number_of(page) == drift.loc[settled, "user_id"].nunique()
+    page = visit(path, "#q=!v:accepted")
+    assert number_of(page) == drift.loc[~settled, "user_id"].nunique()
+    page = visit(path, "#q=v:missing")
+    assert number_of(page) == drift.loc[drift["verdict"] == "missing", "user_id"].nunique()
+    page = visit(path)
+    everyone = number_of(page)
+    for option in page.locator("#f-v option").all():
+        value, label = option.get_attribute("value"), option.inner_text()
+        if value not in {"", "any"}:
+            page.select_option("#f-v", value)
+            assert number_of(page) == int(re.search(r"\((\d+)\)$", label)[1]), label
+            page.select_option("#f-v", "")
+    tile = page.locator("a", has_text=re.compile(r"^\d+ accepted$")).first
+    tile.click()
+    assert 0 < number_of(page) < everyone
+
+
 def test_counts_of_a_filter_follow_the_others(visit: Open, report: Any) -> None:
     view, path = report
     page = visit(path, "#q=v:missing")
