@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from auditor.photos.structure import too_many_parts
+from auditor.photos.structure import is_filled_up, too_many_parts
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 """The formats that are tried, by Pillow's names."""
@@ -113,6 +113,8 @@ def decode(data: bytes) -> Decoded:
         raise PictureTooLarge(f"The picture has {len(data):,} bytes; at most {MAX_BYTES:,} are read.")
     if excess := too_many_parts(data):
         raise PictureTooLarge(excess)
+    if is_filled_up(data):
+        raise UnreadablePicture("The picture breaks off and is filled up with zeros.")
     try:
         return _decode(data)
     except UnreadablePicture:

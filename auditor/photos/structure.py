@@ -2,14 +2,15 @@
 
 A few megabytes can hold a million segments, scans, chunks or strips, and decoders spend time or memory on each:
 two megabytes of progressive JPEG kept one busy for more than a minute. What cameras, phones and programs write
-is far below these limits; what is beyond them is not decoded. Nothing here judges whether a file is sound: what
-is not understood is left to the decoder.
+is far below these limits; what is beyond them is not decoded. Whether a file is sound is left to the decoder, but for
+one thing that decoders do not mind: a picture that breaks off and is filled up with zeros.
 """
 
 from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
 from typing import Final
 
 JPEG_SEGMENTS: Final = 2_000
@@ -36,7 +37,7 @@ _TIFF_OFFSETS_AND_COUNTS = frozenset({273, 279, 324, 325})
 def too_many_parts(data: bytes) -> str:
     """Why a picture has more parts than are read, in one sentence; empty where it has not."""
     if data.startswith(b"\xff\xd8"):
-        return _jpeg(data)
+        return _jpeg(data)[0]
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return _png(data)
     if data.startswith(b"GIF8"):
@@ -46,20 +47,59 @@ def too_many_parts(data: bytes) -> str:
     return ""
 
 
-def _jpeg(data: bytes) -> str:
-    """Up to the end of the first picture: what follows it (a second one for stereo or depth) is not decoded."""
+FILLED: Final = 16
+"""Zeros at a file's end from which it may be a picture that broke off. Programs that reserve a file's length before
+they have its bytes leave such files, and decoders make grey or black of them."""
+FILLED_SHARE: Final = 8
+"""Of the samples of a WebP, one part in so many. Even pictures end in zeros, but in no more than one in eighteen."""
+
+
+def is_filled_up(data: bytes) -> bool:
+    """Whether a JPEG or a WebP breaks off, and zeros stand where the rest of it should be.
+
+    The other formats have checksums, or black that nobody can tell from nothing.
+    """
+    if not data.endswith(bytes(FILLED)):
+        return False
+    if data.startswith(b"\xff\xd8"):
+        return not _jpeg(data)[1]
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return any(
+            len(samples) - len(samples.rstrip(b"\0")) > len(samples) / FILLED_SHARE for samples in _webp_samples(data)
+        )
+    return False
+
+
+def _webp_samples(data: bytes) -> Iterator[bytes]:
+    """The payload of each chunk with samples of a still WebP (RIFF container, chunks VP8 and VP8L)."""
+    at = 12
+    for _ in range(_WEBP_CHUNKS):
+        length = int.from_bytes(data[at + 4 : at + 8], "little")
+        if data[at : at + 4] in {b"VP8 ", b"VP8L"}:
+            yield data[at + 8 : at + 8 + length]
+        at += 8 + length + length % 2
+
+
+_WEBP_CHUNKS = 16
+"""Chunks that are looked at: an extended file has a handful before its samples."""
+
+
+def _jpeg(data: bytes) -> tuple[str, bool]:
+    """The complaint, and whether the first picture's end was reached: what follows it (a second one for stereo or
+    depth) is not decoded.
+    """
     at, segments, scans, stray = 2, 0, 0, 0
     while True:
         marker = data.find(b"\xff", at)
+        if marker >= 0 and data.startswith(b"\xff\xd9", marker):  # end of image
+            return "", True
         if marker < 0 or marker + 4 > len(data):
-            return ""
+            return "", False
         stray += marker - at
         kind = data[marker + 1]
         if kind in {0x00, 0xFF}:
             stray += 1
             at = marker + 1
-        elif kind == 0xD9:  # end of image
-            return ""
         elif kind == 0x01 or 0xD0 <= kind <= 0xD8:  # markers without a length
             segments += 1
             at = marker + 2
@@ -71,11 +111,11 @@ def _jpeg(data: bytes) -> str:
                 following = _JPEG_MARKER.search(data, at)
                 at = following.start() if following else len(data)
         if scans > JPEG_SCANS:
-            return f"The picture is drawn in more than {JPEG_SCANS} passes (JPEG scans)."
+            return f"The picture is drawn in more than {JPEG_SCANS} passes (JPEG scans).", False
         if segments > JPEG_SEGMENTS:
-            return f"The picture has more than {JPEG_SEGMENTS:,} segments."
+            return f"The picture has more than {JPEG_SEGMENTS:,} segments.", False
         if stray > JPEG_STRAY:
-            return f"The picture has more than {JPEG_STRAY:,} bytes between its segments."
+            return f"The picture has more than {JPEG_STRAY:,} bytes between its segments.", False
 
 
 def _png(data: bytes) -> str:

@@ -134,6 +134,35 @@ ORIGINALS = {
 }  # fmt: skip
 
 
+FILLED = {
+    "JPEG": hostile.saved("JPEG", (300, 300)),
+    "progressive JPEG": hostile.saved("JPEG", (300, 300), progressive=True),
+    "WEBP": hostile.saved("WEBP", (300, 300)),
+    "lossless WEBP": hostile.saved("WEBP", (300, 300), lossless=True),
+}
+
+
+@pytest.mark.parametrize("name", sorted(FILLED))
+@pytest.mark.parametrize("kept", [0.3, 0.5, 0.8])
+def test_a_picture_that_breaks_off_and_is_filled_up_with_zeros_is_no_picture(name: str, kept: float) -> None:
+    """Decoders fill in grey or black, and half of a photo would be another photo."""
+    data = FILLED[name]
+    for zeros in (len(data) - int(len(data) * kept), 262_144):
+        with pytest.raises(UnreadablePicture):
+            fingerprint(data[: int(len(data) * kept)] + bytes(zeros))
+
+
+@pytest.mark.parametrize("name", sorted(FILLED))
+def test_zeros_after_the_end_take_nothing_from_a_picture(name: str) -> None:
+    assert fingerprint(FILLED[name] + bytes(262_144)).phash == fingerprint(FILLED[name]).phash
+
+
+def test_even_pictures_end_in_zeros_and_are_pictures() -> None:
+    for quality in (1, 80, 100):
+        for kind in ("WEBP", "JPEG"):
+            assert fingerprint(hostile.even(kind, (2000, 1500), quality=quality)).width == 2000
+
+
 @pytest.mark.parametrize("name", ORIGINALS)
 @settings(max_examples=60, deadline=2000, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
