@@ -289,6 +289,8 @@ PICTURES = Section(
                 dict.fromkeys(PHOTO, "unreadable 1")),
         answers("a picture that is cut short", _JUNK | {"file": "cut.jpg"},
                 dict.fromkeys(PHOTO, "unreadable 1")),
+        answers("a picture that is cut short and filled up with zeros", _JUNK | {"file": "filled.jpg"},
+                dict.fromkeys(PHOTO, "unreadable 1")),
         fault("other damaged bytes each time", "damaged/corrupted", "unknown unstable_bytes 4", picture=True),
         fault("damaged bytes twice, then the picture", "damaged/corrupted", PHOTO, 2, picture=True),
         answers("the picture, called `text/plain`", {"kind": "text/plain", "file": "photo"}, PHOTO),

@@ -134,6 +134,7 @@ def initials() -> bytes:
 FILES: Mapping[str, Callable[[Account], bytes]] = {
     "photo": lambda account: account.graph.picture.largest("graph").data,  # type: ignore[union-attr]
     "cut.jpg": lambda _: drawn("JPEG")[:900],
+    "filled.jpg": lambda _: drawn("JPEG")[:900].ljust(65_536, b"\0"),
     "pixels.png": lambda _: pixels_png(),
     "bytes.jpg": lambda _: drawn("JPEG") + bytes(17 * 1024 * 1024),
     "animation.gif": lambda account: animation(FILES["photo"](account)),
