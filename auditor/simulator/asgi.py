@@ -236,7 +236,10 @@ class Service:
         """Speak ASGI."""
         if scope["type"] != "http":
             return
-        body = await _read_body(receive)
+        try:
+            body = await _read_body(receive)
+        except _BrokeOff:
+            return
         request = Request(
             method=scope["method"],
             path=scope["path"],
@@ -252,13 +255,18 @@ class Service:
         await write(response, request.method, send)
 
 
+class _BrokeOff(Exception):
+    """Whoever asked was gone before all of the request had come: nothing was asked."""
+
+
 async def _read_body(receive: Receive) -> bytes | None:
+    """The whole body; None where it is too large."""
     chunks: list[bytes] = []
     size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return b""
+            raise _BrokeOff
         chunk = message.get("body", b"")
         size += len(chunk)
         if size <= BODY_LIMIT:

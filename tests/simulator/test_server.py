@@ -184,3 +184,21 @@ def test_the_same_seed_is_the_same_tenant(tenant: Any) -> None:
     assert first is not second
     assert first.truth() == second.truth()
     assert first.users() == second.users()
+
+
+def test_a_question_that_breaks_off_was_never_asked(tenant: Any) -> None:
+    """Whoever is killed in the middle of a request leaves no request behind."""
+    running = tenant(users=5, seed=5, fresh=True, request_log=True)
+    context = ssl.create_default_context(cafile=running.info["ca_bundle"])
+    exchange = httpx.URL(running.info["exchange"])
+    head = f"POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: {exchange.netloc.decode()}\r\nContent-Length: 500\r\n\r\n"
+    with (
+        socket.create_connection((exchange.host, exchange.port)) as plain,
+        context.wrap_socket(plain, server_hostname=exchange.host) as connection,
+    ):
+        connection.sendall(head.encode() + b"<half")
+    # The next connection is taken up after the end of that one.
+    asked = httpx.post(f"{running.info['exchange']}/EWS/Exchange.asmx", content=b"<all/>", verify=context)
+    running.stop()
+    assert [(one["origin"], one["status"]) for one in running.requests()] == [("exchange", asked.status_code)]
+    assert running.stderr.read_text() == ""
