@@ -28,7 +28,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from faults import Rows, read, simulated
+from faults import Rows, read
+from tenants import simulated
 
 DRIFT = {"variant", "mismatch", "missing", "placeholder", "broken", "unexpected"}
 IN_STEP = {"match", "reference"}
@@ -158,8 +159,9 @@ def main() -> None:
     for seed in range(options.first, options.first + options.seeds):
         with tempfile.TemporaryDirectory(prefix="causes-") as name:
             folder = Path(name)
-            faults = "" if options.faults == "none" else options.faults
-            with simulated(folder / "tenant", options.users, seed, faults) as config:
+            words = ["--users", str(options.users), "--seed", str(seed)]
+            words += [] if options.faults == "none" else ["--faults", options.faults]
+            with simulated(folder / "tenant", *words) as config:
                 seen = read(audited(config, folder / "run"))
             truth = folder / "tenant" / "truth.csv"
             total.add(seen, read(truth), read(truth.with_name("truth-notes.csv")))

@@ -12,22 +12,19 @@ from __future__ import annotations
 
 import argparse
 import csv
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tenants import PROGRAM, simulated
 
 Rows = dict[tuple[str, str], dict[str, str]]
 OPEN = {"unknown", "unreadable"}
 FALSE_STATUSES = {"absent", "not_provisioned"}
 FALSE_VERDICTS = {"missing", "match"}
-_LAUNCHED = [sys.executable, "-m", "auditor"]
 
 
 @dataclass
@@ -60,27 +57,11 @@ HEADER = (
 )
 
 
-@contextmanager
-def simulated(folder: Path, users: int, seed: int, faults: str) -> Iterator[Path]:
-    """A tenant that serves; its settings file."""
-    words = [*_LAUNCHED, "simulate", "--users", str(users), "--seed", str(seed), "--out", str(folder)]
-    words += ["--faults", faults] if faults else []
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        if not process.stdout.readline():
-            raise SystemExit(process.stderr.read() if process.stderr else "the simulated tenant did not start")
-        yield folder / "photo-auditor.toml"
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
-
-
 def audited(config: Path, run: Path) -> tuple[Rows, int, float]:
     """The observations of an audit of everybody, its exit code and its seconds."""
     started = time.monotonic()
     everyone = "guests,external-members,shared,rooms,disabled,unlicensed"
-    words = [*_LAUNCHED, "audit", "--config", str(config), "--run", str(run), "--out", str(run / "report")]
+    words = [*PROGRAM, "audit", "--config", str(config), "--run", str(run), "--out", str(run / "report")]
     done = subprocess.run([*words, "--include", everyone, "--quiet"], capture_output=True, text=True, check=False)
     table = run / "report" / "observations.csv"
     if not table.exists():
@@ -133,9 +114,10 @@ def main() -> None:
     for seed in range(options.first, options.first + options.seeds):
         with tempfile.TemporaryDirectory(prefix="faults-") as name:
             folder = Path(name)
-            with simulated(folder / "plain", options.users, seed, "") as config:
+            words = ("--users", str(options.users), "--seed", str(seed))
+            with simulated(folder / "plain", *words) as config:
                 without, _, _ = audited(config, folder / "plain-run")
-            with simulated(folder / "tenant", options.users, seed, options.faults) as config:
+            with simulated(folder / "tenant", *words, "--faults", options.faults) as config:
                 seen, code, seconds = audited(config, folder / "run")
             tally = tallied(seen, without, read(folder / "tenant" / "truth.csv"), seed)
         reasons.update(

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,8 @@ from bisect import bisect
 from collections import Counter
 from itertools import accumulate
 from pathlib import Path
+
+from tenants import PROGRAM, simulated
 
 from auditor.runs.folder import PARTS, PICTURES
 from auditor.runs.manifest import MANIFEST
@@ -74,17 +75,10 @@ def measure(run: Path, flips: int, seed: int, whole: int) -> tuple[Counter[str],
 
 def made_run(folder: Path, users: int, seed: int) -> Path:
     """An audit of a simulated tenant."""
-    program, run = [sys.executable, "-m", "auditor"], folder / "run"
-    words = [*program, "simulate", "--users", str(users), "--seed", str(seed), "--out", str(folder / "tenant")]
-    tenant = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-    assert tenant.stdout is not None
-    try:
-        tenant.stdout.readline()
-        words = [*program, "audit", "--config", str(folder / "tenant" / "photo-auditor.toml"), "--run", str(run)]
-        done = subprocess.run([*words, "--quiet"], capture_output=True, text=True, check=False)
-    finally:
-        tenant.send_signal(signal.SIGINT)
-        tenant.wait(timeout=60)
+    run = folder / "run"
+    with simulated(folder / "tenant", "--users", str(users), "--seed", str(seed)) as config:
+        words = [*PROGRAM, "audit", "--config", str(config), "--run", str(run), "--quiet"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
     if not (run / "report").is_dir():
         sys.exit(done.stderr)
     return run

@@ -16,39 +16,24 @@ import argparse
 import csv
 import io
 import json
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-PROGRAM = [sys.executable, "-m", "auditor"]
+from tenants import PROGRAM, simulated
+
 CHANGE = ("user_id", "workload", "change")
 FATE = ("old_user_id", "new_user_id", "workload", "outcome", "owner")
 Keys = Counter[tuple[str, ...]]
 
 
-@contextmanager
-def simulated(out: Path, *words: str) -> Iterator[Path]:
-    """A tenant in a process of its own; its folder."""
-    tenant = subprocess.Popen([*PROGRAM, "simulate", "--out", str(out), *words], stdout=subprocess.PIPE, text=True)
-    assert tenant.stdout is not None
-    try:
-        json.loads(tenant.stdout.readline())
-        yield out
-    finally:
-        tenant.send_signal(signal.SIGINT)
-        tenant.wait(timeout=60)
-
-
-def audited(tenant: Path, run: Path, baseline: Path | None) -> float:
+def audited(config: Path, run: Path, baseline: Path | None) -> float:
     """Audit it; the seconds that took."""
     started = time.monotonic()
-    words = [*PROGRAM, "audit", "--config", str(tenant / "photo-auditor.toml"), "--run", str(run), "--quiet"]
+    words = [*PROGRAM, "audit", "--config", str(config), "--run", str(run), "--quiet"]
     words += ["--baseline", str(baseline)] if baseline else []
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode not in {0, 1}:
@@ -105,8 +90,8 @@ def over_months(folder: Path, seed: int, users: int, months: int) -> bool:
     for month in range(months + 1):
         words = ("--users", str(users), "--seed", str(seed), "--month", str(month))
         run = folder / f"run-{month}"
-        with simulated(folder / f"tenant-{month}", *words) as tenant:
-            seconds = audited(tenant, run, before)
+        with simulated(folder / f"tenant-{month}", *words) as config:
+            seconds, tenant = audited(config, run, before), config.parent
             wrong, verdicts = wrong_verdicts(run, tenant)
             more = f"{wrong} of {verdicts:,} verdicts wrong, {seconds:.0f} s"
             exact &= wrong == 0
@@ -121,10 +106,10 @@ def over_months(folder: Path, seed: int, users: int, months: int) -> bool:
 
 def over_a_move(folder: Path, seed: int, users: int) -> bool:
     words = ("--users", str(users), "--seed", str(seed))
-    with simulated(folder / "old", *words) as tenant:
-        audited(tenant, folder / "before", None)
-    with simulated(folder / "new", *words, "--migrated") as tenant:
-        seconds = audited(tenant, folder / "after", None)
+    with simulated(folder / "old", *words) as config:
+        audited(config, folder / "before", None)
+    with simulated(folder / "new", *words, "--migrated") as config:
+        seconds, tenant = audited(config, folder / "after", None), config.parent
         domains = json.loads((tenant / "tenant.json").read_text(encoding="utf-8"))["domain_rules"].split(",")
         rules = [word for rule in domains for word in ("--rename", rule)]
         told = compared(folder / "before", folder / "after", "--mapping", str(tenant / "mapping.csv"), *rules)
