@@ -23,7 +23,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from auditor.audit import audit
 from auditor.cli.ending import INCOMPLETE, endings, exit_code
@@ -117,7 +117,7 @@ def drawn(form: str, **more: Any) -> bytes:
 def animation(photo: bytes) -> bytes:
     made = io.BytesIO()
     with Image.open(io.BytesIO(photo)) as first:
-        still = first.convert("RGB").resize((240, 240))
+        still = ImageOps.exif_transpose(first).convert("RGB").resize((240, 240))
     still.save(
         made, "GIF", save_all=True, append_images=[still.transpose(Image.Transpose.FLIP_LEFT_RIGHT)], duration=200
     )
