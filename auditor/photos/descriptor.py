@@ -36,8 +36,9 @@ BLUR: Final = 1.25
 POINT_SPREAD: Final = 1.31
 """Standard deviation of all the averaging together (two boxes and the blur), in the same steps."""
 FIELDS: Final = 8
-_UNIFORM = 14.0
-"""Grey levels within which the luma of a border is even, JPEG's ringing included."""
+_UNIFORM = 14.0 + 1e-6
+"""Grey levels within which the luma of a border is even, JPEG's ringing included; not a rounding error less where
+flat colours are whole levels apart."""
 _STRAYS = 4
 """Of 48 points of a line, one less than this many may be farther off."""
 
@@ -74,7 +75,7 @@ def describe(decoded: Decoded) -> bytes:
     block = LATTICE // FIELDS
     means = colours.reshape(FIELDS, block, FIELDS, block * 3).sum(axis=1).reshape(FIELDS, FIELDS, block, 3).sum(axis=2)
     means /= block * block
-    header = _HEADER.pack(RECIPE.encode(), SIDE, FIELDS, strength, step, *_borders(colours))
+    header = _HEADER.pack(RECIPE.encode(), SIDE, FIELDS, strength, step, *_borders(colours, grey))
     levels = np.asarray(_nearest(gradients / step), dtype=np.int8)
     return b"".join((header, np.asarray(_nearest(means), dtype=np.uint8).tobytes(), levels.tobytes()))
 
@@ -119,24 +120,25 @@ def levels(descriptor: bytes) -> NDArray[np.int8]:
     return np.frombuffer(descriptor, np.int8, offset=len(descriptor) - 2 * SIDE * SIDE)
 
 
-def _borders(colours: Floats) -> tuple[int, int, int, int]:
+def _borders(colours: Floats, grey: Floats) -> tuple[int, int, int, int]:
     """How many lattice lines at the left, top, right and bottom are of one colour each side (0..24)."""
-    columns = colours.transpose(1, 0, 2)
-    sides = columns, colours, columns[::-1], colours[::-1]
-    luma = np.stack([side[0] for side in sides]) @ LUMA
+    columns, upright = colours.transpose(1, 0, 2), grey.T
+    sides = (columns, upright), (colours, grey), (columns[::-1], upright[::-1]), (colours[::-1], grey[::-1])
+    luma = np.stack([greys[0] for _, greys in sides])
     middle = np.partition(luma, LATTICE // 2, axis=1)[:, LATTICE // 2, None]
     even = np.count_nonzero(np.abs(luma - middle) > _UNIFORM, axis=1) < _STRAYS
-    left, top, right, bottom = (_border(side) if flat else 0 for side, flat in zip(sides, even, strict=True))
+    left, top, right, bottom = (_border(*side) if flat else 0 for side, flat in zip(sides, even, strict=True))
     return left, top, right, bottom
 
 
-def _border(lines: Floats) -> int:
+def _border(lines: Floats, greys: Floats) -> int:
     """How many of the lines are of the first one's colour."""
-    away = lines[: LATTICE // 2] - np.partition(lines[0], LATTICE // 2, axis=0)[LATTICE // 2]
+    colour = np.partition(lines[0], LATTICE // 2, axis=0)[LATTICE // 2]
     # A few points may stray: at 48 px JPEG keeps colour in cells of 16 px, and ringing reaches 8.
-    luma = np.count_nonzero(np.abs(away @ LUMA) > _UNIFORM, axis=1)
-    channels = np.count_nonzero(np.abs(away).max(axis=2) > 3 * _UNIFORM, axis=1)
-    uneven = np.maximum(luma, channels) >= _STRAYS
+    luma = np.count_nonzero(np.abs(greys[: LATTICE // 2] - colour @ LUMA) > _UNIFORM, axis=1)
+    most = 2 if luma[1] >= _STRAYS else LATTICE // 2  # most photos end here
+    channels = np.count_nonzero(np.abs(lines[:most] - colour).max(axis=2) > 3 * _UNIFORM, axis=1)
+    uneven = np.maximum(luma[:most], channels) >= _STRAYS
     return int(uneven.argmax()) if uneven.any() else LATTICE // 2
 
 

@@ -39,10 +39,27 @@ def test_a_fingerprint_says_what_the_file_is(drawn):
 
 
 def test_the_hashes_are_those_of_imagehash_where_nothing_is_reduced(drawn):
-    small = drawn[1].resize((60, 60))
-    found = fingerprint(renditions.saved(small, "PNG"))
-    assert found.phash == str(imagehash.phash(small))
-    assert found.dhash == str(imagehash.dhash(small))
+    for picture in drawn:
+        for side in (48, 60, 96):
+            small = picture.resize((side, side))
+            found = fingerprint(renditions.saved(small, "PNG"))
+            assert found.phash == str(imagehash.phash(small))
+            assert found.dhash == str(imagehash.dhash(small))
+
+
+def test_a_picture_of_one_colour_has_the_hashes_of_nothing_that_changes():
+    found = fingerprint(renditions.saved(Image.new("RGB", (300, 300), (0, 120, 212)), "PNG"))
+    assert found.phash == "8" + 15 * "0"
+    assert found.dhash == 16 * "0"
+
+
+@pytest.mark.parametrize(("ground", "edge"), [(11, (25, 25, 25)), (100, (125, 115, 80))])
+def test_a_border_exactly_as_far_off_as_may_be_belongs_to_it_however_it_is_rounded(ground, edge):
+    picture = np.full((48, 48, 3), ground, np.uint8)
+    picture[5:43, 5:43] = 200
+    picture[4] = picture[43] = edge  # 14 grey levels lighter
+    borders = parse(fingerprint(renditions.saved(Image.fromarray(picture), "PNG")).descriptor).borders
+    assert borders == (5 / 48, 5 / 48, 5 / 48, 5 / 48)
 
 
 def test_the_hashes_of_large_pictures_are_near_those_of_imagehash(drawn):
