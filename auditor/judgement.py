@@ -117,7 +117,14 @@ def judge_run(run: RunFolder, require: Sequence[Workload], progress: Progress) -
         "accepted": _nested(accepted),
         "unknown_reasons": _nested(reasons),
         "tenant_facts": facts,
-        "shared_pictures": {"pictures": owners.pictures, "accounts": len(owners.shared)},
+        "shared_pictures": {
+            "pictures": len(owners.groups),
+            "accounts": len(owners.shared),
+            "groups": [
+                [owners.upns[user_id] for user_id in group[:_NAMED]] + _unnamed(group)
+                for group in owners.groups[:_PICTURES_NAMED]
+            ],
+        },
         "workloads": _workloads(run, workloads),
         "require": [str(workload) for workload in require],
     }
@@ -182,8 +189,8 @@ class _Known:
     upns: Mapping[str, str]
     shared: Mapping[str, str]
     """By user id: who else has this picture as reference photo, as a sentence."""
-    pictures: int = 0
-    """How many pictures several accounts have."""
+    groups: tuple[tuple[str, ...], ...] = ()
+    """The user ids of those who have one picture, picture by picture."""
 
 
 def _owners(run: RunFolder, reference: Workload, tiles: Mapping[Tile, int]) -> _Known:
@@ -212,9 +219,16 @@ def _owners(run: RunFolder, reference: Workload, tiles: Mapping[Tile, int]) -> _
 
     owners = index(ids, hashes, lambda user_id: fingerprints(shard_of[user_id]).get(user_id))
     groups = shared(owners, digests)
-    return _Known(
-        owners, upns, {user_id: _too(group, user_id, upns) for group in groups for user_id in group}, len(groups)
-    )
+    return _Known(owners, upns, {user_id: _too(group, user_id, upns) for group in groups for user_id in group}, groups)
+
+
+_PICTURES_NAMED, _NAMED = 200, 20
+"""So many pictures that several accounts have, and accounts of each, are named in the manifest; each account's own row
+notes it, whatever their number."""
+
+
+def _unnamed(group: Sequence[str]) -> list[str]:
+    return [f"and {len(group) - _NAMED:,} more"] if len(group) > _NAMED else []
 
 
 _OF_A_REFERENCE = ("user_id", "judged", "status", "phash", "dhash", "sha256")

@@ -109,6 +109,16 @@ class Scope:
 
 
 @dataclass(frozen=True)
+class SharedPictures:
+    """Pictures that several accounts have as their reference."""
+
+    pictures: int
+    accounts: int
+    groups: tuple[tuple[str, ...], ...]
+    """User principal names, picture by picture; not all where there are many."""
+
+
+@dataclass(frozen=True)
 class Facts:
     """The manifest, read tolerantly."""
 
@@ -139,6 +149,7 @@ class Facts:
     carried: carried.Carried | None = None
     """What was carried over from a baseline; None where the run had none."""
     exceptions: tuple[Exempt, ...] = ()
+    shared: SharedPictures | None = None
 
     @property
     def duration(self) -> str:
@@ -207,6 +218,7 @@ def read(manifest: Mapping[str, Any]) -> Facts:
         since=read_since(manifest),
         carried=carried.read(manifest),
         exceptions=tuple(_exceptions(_mapping(manifest.get("exceptions")))),
+        shared=_shared(_mapping(manifest.get("shared_pictures"))),
     )
 
 
@@ -256,6 +268,14 @@ def _exceptions(told: Mapping[str, Any]) -> Iterator[Exempt]:
         )
 
 
+def _shared(told: Mapping[str, Any]) -> SharedPictures | None:
+    pictures, accounts = _number(told.get("pictures")), _number(told.get("accounts"))
+    if not pictures or not accounts:
+        return None
+    groups = tuple(tuple(_text(upn) for upn in _sequence(group)) for group in _sequence(told.get("groups")))
+    return SharedPictures(pictures, accounts, groups)
+
+
 def redacted(facts: Facts) -> Facts:
     """The same facts with numbers and our own words alone.
 
@@ -283,6 +303,7 @@ def redacted(facts: Facts) -> Facts:
         ),
         settings=(),
         exceptions=(),
+        shared=replace(facts.shared, groups=()) if facts.shared else None,
         tenant_facts=tuple(
             TenantFact(item.cause, f"{wording.cause(item.cause)}.", Mend(""))
             for item in facts.tenant_facts

@@ -72,6 +72,9 @@ VERDICTS: dict[str, Term] = {
 ACCEPTED = "Of these accepted"
 """The line below the verdicts that counts accepted exceptions."""
 
+ACCOUNTS = "Which accounts"
+"""Over the list of those who have one picture."""
+
 EXCEPTION_STATES: dict[str, str] = {
     "applied": "holds",
     "expired": "ended before this run: what it accepted counts again",

@@ -38,7 +38,8 @@ def test_the_audit_notes_it_and_can_be_asked_not_to(tmp_path) -> None:  # type: 
             told = "the same picture is the reference photo of"
             first, second = "user1@contoso.com and 1 more", "user2@contoso.com and 1 more"
             assert notes == [f"{told} {second}", f"{told} {first}", "", f"{told} {first}"]
-            assert run.manifest["shared_pictures"] == {"pictures": 1, "accounts": 3}
+            accounts = ["user1@contoso.com", "user2@contoso.com", "user4@contoso.com"]
+            assert run.manifest["shared_pictures"] == {"pictures": 1, "accounts": 3, "groups": [accounts]}
             assert rows[2, "yammer"].cause == "photo_of_another_user"
         else:
             assert set(notes) == {""}

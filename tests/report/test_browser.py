@@ -88,6 +88,22 @@ def test_every_number_on_a_tile_lists_so_many_users(visit: Open, report: Any) ->
         expect(page.locator("#shown")).to_have_text(re.compile(rf"^{number} of {len(view.users)} "))
 
 
+def test_who_has_one_picture_is_listed_and_found_by_a_click(visit: Open, fabricate: Any, tmp_path: Path) -> None:
+    view = fabricate(60)
+    several = view.users["upn"].iloc[[20, 40, 41]].tolist()
+    groups = [several, [view.users["upn"].iloc[30], view.users["upn"].iloc[31], "and 7 more"]]
+    view.manifest["shared_pictures"] = {"pictures": 3, "accounts": 14, "groups": groups}
+    page = visit(write_report(view, tmp_path).html)
+    section = page.get_by_role("region", name="One picture on several accounts")
+    expect(section).to_contain_text("3 pictures are the reference photo of 14 accounts in all.")
+    assert section.locator("li a").all_inner_texts() == [*several, *groups[1][:2]]
+    expect(section).to_contain_text("and 7 more")
+    expect(section).to_contain_text("1 more picture:")
+    section.get_by_role("link", name=several[1]).click()
+    assert number_of(page) == 1
+    expect(page.locator("#list")).to_contain_text(several[1])
+
+
 def test_whoever_is_in_step_is_found_when_asked_for(visit: Open, report: Any) -> None:
     view, path = report
     in_step = sorted(set(view.users["user_id"]) - drifting(view))

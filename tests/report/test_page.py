@@ -224,7 +224,9 @@ def test_five_hundred_users_a_page_and_stale_pages_go(fabricate, tmp_path):
 
 
 def test_a_redacted_page_holds_numbers_alone(fabricate, tmp_path):
-    view = fabricate(manifest={"complete": False, "incomplete_because": ["user0@fabrikam.example was not read"]})
+    shared = {"pictures": 1, "accounts": 2, "groups": [["user0@fabrikam.example", "user1@contoso.com"]]}
+    told = {"incomplete_because": ["user0@fabrikam.example was not read"], "shared_pictures": shared}
+    view = fabricate(manifest={"complete": False, **told})
     paths = write_report(view, tmp_path, redact=True)
     text = html.unescape(paths.html.read_text(encoding="utf-8"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json", "summary.md"]
@@ -244,6 +246,7 @@ def test_a_redacted_page_holds_numbers_alone(fabricate, tmp_path):
     words = Page(paths.html.read_text(encoding="utf-8")).words
     assert f"{tally(view).drifting} of 60 users" in words
     assert "numbers only" in words
+    assert "1 picture is the reference photo of 2 accounts in all" in words
 
 
 def test_a_redacted_page_beside_full_tables_names_them(fabricate, tmp_path):

@@ -103,6 +103,14 @@ def test_a_part_that_a_killed_process_did_not_come_to_name_goes_with_an_erasure(
     run.close()
 
 
+def test_the_list_of_accounts_with_one_picture_no_longer_names_the_person(tmp_path: Path) -> None:
+    shared = {"pictures": 1, "accounts": 2, "groups": [["user1@contoso.com", "user2@contoso.com"]]}
+    run = make_run(tmp_path / "run", [user(1), user(2)], shared_pictures=shared)
+    erase(run, "user1@contoso.com", "tester")
+    assert run.manifest["shared_pictures"]["groups"] == [[ERASED, "user2@contoso.com"]]
+    run.close()
+
+
 def test_the_manifest_no_longer_names_who_was_asked_for(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", [user(1), user(2)], question={"users": ["User1@contoso.com", "user2@contoso.com"]})
     erase(run, "user1@contoso.com", "tester")
