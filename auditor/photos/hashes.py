@@ -29,7 +29,8 @@ def phash(grey: Image.Image) -> str:
     cosines = _cosines()
     # Where nothing changes a coefficient is 0 and not what rounding leaves of it.
     lowest = np.round(cosines @ pixels @ cosines.T, 6)
-    return _hexadecimal(lowest > np.median(lowest))
+    middle = np.sort(lowest, axis=None)[lowest.size // 2 - 1 :][:2]
+    return _hexadecimal(lowest > middle.mean())
 
 
 def dhash(grey: Image.Image) -> str:
