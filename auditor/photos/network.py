@@ -7,7 +7,7 @@ Computed in double precision, so that no order of additions shows in what is dec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib import resources
 from typing import Any, Final
@@ -49,13 +49,37 @@ def seen(descriptor: Descriptor) -> Floats:
     return np.concatenate([gradients / largest, np.log1p(4.0 * levels) / 5.0, wide])
 
 
-def likelihoods(descriptor: Descriptor) -> Floats:
-    """How likely the picture is each of `CLASSES`, (4,), together 1."""
+def nudged(view: Floats) -> Iterator[Floats]:
+    """What the network is shown where everything lies a lattice step farther right, left, down or up.
+
+    What comes into view at an edge is even. The mean colours stay: their fields are five steps wide.
+    """
+    for axis, back in ((2, False), (2, True), (1, False), (1, True)):
+        moved = view.copy()
+        to, of = [slice(None)] * 3, [slice(None)] * 3
+        to[0] = of[0] = slice(_OF_GRADIENTS)
+        to[axis], of[axis] = (slice(-1), slice(1, None)) if back else (slice(1, None), slice(-1))
+        moved[:_OF_GRADIENTS] = 0.0
+        moved[tuple(to)] = view[tuple(of)]
+        yield moved
+
+
+_OF_GRADIENTS: Final = 4
+"""The first of the channels: gradients across and down, and the logarithms of their sizes."""
+
+
+def likelihoods(view: Floats, strength: float) -> Floats:
+    """How likely the picture is each of `CLASSES`, (4,), together 1.
+
+    Args:
+        view: the picture as `seen`.
+        strength: of its descriptor.
+    """
     weights = _weights()
-    layer = seen(descriptor)
+    layer = view
     for at, stride in enumerate(STRIDES):
         layer = _convolved(layer, weights[f"kernel{at}"], weights[f"bias{at}"], stride)
-    pooled = np.concatenate([layer.mean(axis=(1, 2)), layer.max(axis=(1, 2)), [np.log1p(descriptor.strength) / 4.0]])
+    pooled = np.concatenate([layer.mean(axis=(1, 2)), layer.max(axis=(1, 2)), [np.log1p(strength) / 4.0]])
     hidden = np.maximum(weights["hidden"] @ pooled + weights["hidden_bias"], 0.0)
     scores = weights["scores"] @ hidden + weights["scores_bias"]
     odds = np.exp(scores - scores.max())

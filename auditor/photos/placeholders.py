@@ -1,8 +1,9 @@
 """Photo, or a stand-in that a service drew.
 
-Told by the small network of `auditor.photos.network` from the descriptor alone, and from its mirror image: a mirrored
-tile still is a tile, and what looks drawn one way round only is a coincidence. How well, `benchmarks/placeholders.py`
-measures with drawings that the network has never seen.
+Told by the small network of `auditor.photos.network` from the descriptor alone: from the picture, from its mirror image
+and from the picture a step to either side. A tile that is mirrored or off the middle still is a tile, and what looks
+drawn in one place only is a coincidence. How well, `benchmarks/placeholders.py` measures with drawings that the network
+has never seen.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from enum import StrEnum
 import numpy as np
 
 from auditor.model import Fingerprint
-from auditor.photos.descriptor import parse
-from auditor.photos.network import CLASSES, likelihoods
+from auditor.photos.descriptor import Descriptor, parse
+from auditor.photos.network import CLASSES, likelihoods, nudged, seen
 from auditor.photos.thresholds import PLACEHOLDER, PLACEHOLDER_DOUBTFUL
 from auditor.photos.variants import mirrored
 
@@ -59,7 +60,7 @@ REPEATED = 5
 """Accounts that must have a doubtful picture before it counts as a default image."""
 
 _PLAINLY = 0.98
-"""Likelihood of a photo from which the mirror image is not asked: together they could at most be doubtful."""
+"""Likelihood of a photo from which one look is enough, as it is for nearly every photo."""
 
 _LOOKS = {
     PlaceholderKind.INITIALS: "one or two letters on an even ground",
@@ -79,16 +80,10 @@ def classify(fingerprint: Fingerprint, repeated: int = 1) -> Classification:
     Raises:
         ValueError: the fingerprint was made by another recipe.
     """
-    descriptor = parse(fingerprint.descriptor)
-    views = [likelihoods(descriptor)]
-    if views[0][0] < _PLAINLY:  # most photos are told at the first look
-        views.append(likelihoods(mirrored(descriptor)))
-    likely = dict(zip(CLASSES, np.mean(views, axis=0).tolist(), strict=True))
-    drawn = 1.0 - likely.pop("photo")
-    least = 1.0 - float(max(view[0] for view in views))
+    likely, drawn = _looked_at(parse(fingerprint.descriptor))
     kind = PlaceholderKind(max(likely, key=likely.__getitem__))
     signal = f"It shows {_LOOKS[kind]}, {drawn:.1%} likely drawn by a service."
-    if least >= PLACEHOLDER.value:
+    if drawn >= PLACEHOLDER.value:
         return Classification(Look.PLACEHOLDER, kind, signal)
     if drawn < PLACEHOLDER_DOUBTFUL.value:
         return _photo(f"It is {1 - drawn:.1%} likely a photo, a drawing or a logo that somebody chose.")
@@ -97,6 +92,24 @@ def classify(fingerprint: Fingerprint, repeated: int = 1) -> Classification:
             Look.PLACEHOLDER, PlaceholderKind.DEFAULT, f"{repeated} accounts have the same picture. {signal}"
         )
     return Classification(Look.PHOTO, PlaceholderKind.NONE, signal, doubtful=True)
+
+
+def _looked_at(descriptor: Descriptor) -> tuple[dict[str, float], float]:
+    """How likely each kind of stand-in is, and how likely it is any of them: the mean of the logarithms of the odds."""
+    view = seen(descriptor)
+    looks = [likelihoods(view, descriptor.strength)]
+    if looks[0][0] < _PLAINLY:
+        others = [seen(mirrored(descriptor)), *nudged(view)]
+        looks += [likelihoods(other, descriptor.strength) for other in others]
+    photo = np.clip([look[0] for look in looks], _SURE, 1.0 - _SURE)
+    drawn = 1.0 / (1.0 + np.exp(-np.mean(np.log((1.0 - photo) / photo))))
+    likely = dict(zip(CLASSES, np.mean(looks, axis=0).tolist(), strict=True))
+    del likely["photo"]
+    return likely, float(drawn)
+
+
+_SURE = 1e-9
+"""No look is surer than this, however large its odds."""
 
 
 def _photo(signal: str) -> Classification:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 import renditions
 import stand_ins
 
 from auditor.photos import classify, fingerprint
+from auditor.photos.descriptor import parse
+from auditor.photos.network import nudged, seen
+from auditor.simulator import drawing
 
 
 def made(draw, side: int, seed: str, count: int = 12):
@@ -39,6 +43,15 @@ def test_a_stand_in_is_told(kind, draw, side):
     assert all(item.signal.endswith(".") for item in found)
 
 
+SCRIPTS = ("李", "王", "김", "Ж", "Ω", "א", "س", "अ", "ア", "ย", "გ", "Ա", "IK", "CW", "TW", "ÅB")
+
+
+def test_the_simulated_tenants_tiles_are_told_in_every_script():
+    tiles = [drawing.initials(letters, look, 96) for letters in SCRIPTS for look in range(10)]
+    found = [classify(fingerprint(renditions.jpeg(tile, 88))) for tile in tiles]
+    assert sum(item.kind == "initials" for item in found) >= 0.97 * len(found)
+
+
 @pytest.mark.parametrize("side", [648, 96])
 @pytest.mark.parametrize("draw", stand_ins.CHOSEN.values(), ids=lambda draw: draw.__name__)
 def test_what_somebody_chose_is_no_placeholder(draw, side):
@@ -62,3 +75,13 @@ def test_portraits_are_no_placeholders_however_often_they_repeat(portraits):
             found = fingerprint(renditions.jpeg(renditions.sized(picture, side), 80))
             assert not classify(found).placeholder
             assert not classify(found, repeated=1000).placeholder
+
+
+def test_a_picture_is_also_looked_at_a_step_to_every_side_with_nothing_at_the_edge_it_left(portraits):
+    view = seen(parse(fingerprint(renditions.jpeg(portraits[0])).descriptor))
+    assert [one.shape for one in nudged(view)] == [view.shape] * 4
+    assert np.array_equal(next(nudged(view))[:4, :, 1:], view[:4, :, :-1])
+    for moved in nudged(view):
+        assert np.array_equal(moved[4:], view[4:])
+        edges = moved[:4, 0], moved[:4, -1], moved[:4, :, 0], moved[:4, :, -1]
+        assert sum(not edge.any() for edge in edges) == 1
