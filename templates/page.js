@@ -17,7 +17,8 @@
   let words = {};
   const say = (name, values = {}) => words[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
   const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
-  const number = (value) => value.toLocaleString();
+  const numeral = new Intl.NumberFormat();
+  const number = (value) => numeral.format(value);
   const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
   const moment = new Intl.DateTimeFormat(undefined, {
     year: "numeric", month: "long", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short",
@@ -85,33 +86,59 @@
     document.head.append(script);
   });
 
+  // Plain loops here and below: an iterator and a call for each of a million cells is time that a reader waits.
+  const numbers = (kind, length, of) => {
+    const made = new kind(length);
+    for (let at = 0; at < length; at += 1) made[at] = of(at);
+    return made;
+  };
   const columns = (raw) => {
+    // A character of the area for private use is a small number, counted from 1 here; a full stop is none.
+    const characters = (text, kind, first) => numbers(kind, raw.users, (at) => Math.max(0, text.charCodeAt(at) - first));
     const copies = raw.copies.map(({ verdict, cause, distance, reason }) => ({
-      verdict: Uint8Array.from({ length: raw.users }, (_, at) => Math.max(0, verdict.charCodeAt(at) - 96)),
-      cause: Uint16Array.from(cause.split(","), (one) => (one === "" ? 0 : Number(one) + 1)),
-      distance: Float32Array.from(distance.split(","), (one) => (one === "" ? -1 : Number(one))),
-      reason: reason.split(","),
+      verdict: characters(verdict, Uint8Array, 0x60),
+      cause: characters(cause, Uint16Array, 0xdfff),
+      distance: numbers(Int16Array, raw.users, (at) => Math.max(-1, distance.charCodeAt(at) - 0xe000)),
+      reason: characters(reason, Uint16Array, 0xdfff),
     }));
     // The place of each user among those of whom the parts tell more; the others have none.
     let told = 0;
-    const nth = Int32Array.from(raw.shown, (one) => (one === "1" ? told++ : -1));
+    const nth = numbers(Int32Array, raw.users, (at) => (raw.shown[at] === "1" ? told++ : -1));
     const upns = raw.upn.split("\n");
     const domains = new Map();
-    const domain = Uint32Array.from(upns, (upn) => {
-      const own = upn.slice(upn.lastIndexOf("@") + 1).toLowerCase();
-      if (!domains.has(own)) domains.set(own, domains.size);
-      return domains.get(own);
+    let [before, same] = ["", 0];
+    const domain = numbers(Uint32Array, raw.users, (at) => {
+      const own = upns[at].slice(upns[at].lastIndexOf("@") + 1);
+      if (own !== before) {
+        const lower = own.toLowerCase();
+        if (!domains.has(lower)) domains.set(lower, domains.size);
+        [before, same] = [own, domains.get(lower)];
+      }
+      return same;
     });
     return {
-      ...raw, copies, nth, told, upns, names: raw.name.split("\n"), ids: raw.id.split("\n"),
+      ...raw, copies, nth, told, upns, kind: characters(raw.kind, Uint8Array, 0x30), names: raw.name.split("\n"), ids: raw.id.split("\n"),
       domain, domains: [...domains.keys()],
       // Verdicts and causes count from 1; 0 is none.
       verdicts: [["", "", 0], ...raw.verdicts], causes: [["", "", 0], ...raw.causes],
       searchable: null,
     };
   };
-  // In lower case and without accents, all users in one go: thousands of small calls would be felt.
-  const searchable = (all) => (all.searchable ||= [plain(all.name).split("\n"), plain(all.upn).split("\n"), all.departments.map(plain)]);
+  // In lower case and without accents, a text with a line a user: thousands of small calls would be felt.
+  const lines = (text) => {
+    const ends = [];
+    for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) ends.push(at);
+    return { text, ends: [...ends, text.length] };
+  };
+  const searchable = (all) => (all.searchable ||= [all.name, all.upn].map((column) => lines(plain(column))));
+  // Marks the lines that hold a word.
+  const mark = ({ text, ends }, word, marks) => {
+    let line = 0;
+    for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, ends[line])) {
+      while (ends[line] < at) line += 1;
+      marks[line] = 1;
+    }
+  };
 
   // -- the query --------------------------------------------------------------------------------------------------
 
@@ -239,7 +266,7 @@
       copies: all.copies.map(({ verdict, reason }, at) => {
         const [name, word] = all.verdicts[verdict[user]];
         const [kind, empty] = all.bare[name] || ["unasked", ""];
-        const remark = all.reasons[reason[user]] || "";
+        const remark = all.reasons[reason[user] - 1] || "";
         return { kind, empty, remark, alt: `${all.workloads[at][1]}: ${word || empty}.` };
       }),
     });
@@ -259,6 +286,9 @@
 
     // -- filter and sort ------------------------------------------------------------------------------------------
 
+    const width = places.length;
+    const verdictOf = all.copies.map(({ verdict }) => verdict);
+    const causeOf = all.copies.map(({ cause }) => cause);
     const filter = (text) => {
       const terms = parsed(text);
       const of = (field) => terms.filter((term) => term.field === field);
@@ -272,13 +302,7 @@
         dept: allowed(of("dept"), things.dept),
       };
       const copyTerms = terms.some(({ field }) => "wvc".includes(field || "-"));
-      const free = of("").filter(({ value }) => value).map(({ value, not }) => ({
-        value, not,
-        causes: things.c.map((one) => one.some((name) => name.includes(value))),
-        departments: searchable(all)[2].map((name) => name.includes(value)),
-        kinds: masks.map((mask) => mask.includes(value)),
-      }));
-      const [names_, upns] = free.length ? searchable(all) : [];
+      const free = of("").filter(({ value }) => value);
       const count = Object.fromEntries(FIELDS.map((field) => [field, new Uint32Array(things[field].length)]));
       const stamp = { w: new Uint32Array(places.length), v: new Uint32Array(all.verdicts.length), c: new Uint32Array(all.causes.length) };
       const found = new Uint32Array(all.users);
@@ -288,21 +312,31 @@
         stamp[field][thing] = user + 1;
         count[field][thing] += 1;
       };
-      users: for (let user = 0; user < all.users; user += 1) {
-        for (const { value, not, causes, departments, kinds: own } of free) {
-          const hit = names_[user].includes(value) || upns[user].includes(value) || departments[all.department[user]] || own[all.kind[user]]
-            || places.some((place) => causes[all.copies[place].cause[user]]);
-          if (hit === not) continue users;
+      const left = new Uint8Array(all.users).fill(1);
+      for (const { value, not } of free) {
+        const marks = new Uint8Array(all.users);
+        for (const column of searchable(all)) mark(column, value, marks);
+        const departments = things.dept.map(([name]) => name !== "-" && name.includes(value));
+        const kinds_ = masks.map((mask) => mask.includes(value));
+        const causes = things.c.map((one) => one.some((name) => name.includes(value)));
+        const caused = causes.includes(true);
+        for (let user = 0; user < all.users; user += 1) {
+          let hit = marks[user] || departments[all.department[user]] || kinds_[all.kind[user]];
+          for (let place = 0; caused && !hit && place < width; place += 1) hit = causes[causeOf[place][user]];
+          if (Boolean(hit) === not) left[user] = 0;
         }
-        const [kind, domain, department] = [all.kind[user], all.domain[user], all.department[user]];
+      }
+      for (let user = 0; user < all.users; user += 1) {
+        if (!left[user]) continue;
+        const kind = all.kind[user], domain = all.domain[user], department = all.department[user];
         const fails = 3 - allow.t[kind] - allow.d[domain] - allow.dept[department];
         if (fails > 1) continue;
         const within = wide || all.nth[user] >= 0;
         let any = within && !copyTerms;
-        for (const place of places) {
-          const verdict = all.copies[place].verdict[user];
+        for (let place = 0; place < width; place += 1) {
+          const verdict = verdictOf[place][user];
           if (!verdict) continue;
-          const cause = all.copies[place].cause[user];
+          const cause = causeOf[place][user];
           const w = allow.w[place], v = allow.v[verdict], c = allow.c[cause];
           if (within && w && v && c) any = true;
           if (fails) continue;
@@ -752,7 +786,9 @@
     byId("keys").hidden = false;
     if (!recall()) apply();
     list.dataset.ready = "";
-    setTimeout(() => searchable(all), 50); // so that the first word typed is found at once
+    // Once the first rows are seen, so that the first word typed is found at once.
+    const idle = window.requestIdleCallback || ((act) => setTimeout(act, 500));
+    idle(() => searchable(all), { timeout: 3000 });
   };
 
   if (document.readyState === "loading") addEventListener("DOMContentLoaded", start);

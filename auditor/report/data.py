@@ -1,8 +1,9 @@
 """The users as the page's script reads them: an index of all, and for those with drift parts with everything else.
 
-The index holds what filters, sorting and the first sight of a row need, by columns: a few long strings are read by a
-browser many times faster than as many small objects. A part holds the copies, the findings and the pictures of a
-hundred users, and is asked for only when one of them comes into view. A picture stands in the first part that shows it.
+The index holds what filters, sorting and the first sight of a row need, by columns: a few long strings with a character
+a user are read by a browser many times faster than as many small objects or numbers. A part holds the copies, the
+findings and the pictures of a hundred users, and is asked for only when one of them comes into view. A picture stands
+in the first part that shows it.
 """
 
 from __future__ import annotations
@@ -23,24 +24,26 @@ from auditor.runs.view import RunView
 
 USERS_A_PART = 100
 """How many users a part holds."""
-_NO_VERDICT = "."
+_NOTHING = "."
+_PRIVATE, _PRIVATE_USE = 0xE000, 6400
+"""Unicode's first area for private use stands for small numbers: no text of anybody's holds it for something else."""
 _GUEST, _DISABLED, _SYNCED = 1, 2, 4
 
 Json = dict[str, Any]
 
 
 def index(view: RunView, listing: Sequence[Entry], workloads: Sequence[str], reference: str) -> Json:
-    """What is known of every user at once. A verdict is a letter, a cause or reason a number, nothing is nothing."""
+    """What is known of every user at once.
+
+    A verdict is a letter; a cause, a reason or a distance is a character for private use; nothing is a full stop.
+    """
     places = {name: place for place, name in enumerate(workloads)}
     letters = {name: chr(ord("a") + place) for place, name in enumerate(wording.VERDICTS)}
     rows = {column: view.verdicts[column].to_numpy(dtype=object) for column in _READ}
     settled = excepted(view.verdicts)
     # Drift that is accepted has letters of its own, after all others.
     again = {name: chr(ord("a") + len(letters) + place) for place, name in enumerate(sorted(DRIFT)) if settled.any()}
-    verdicts = [[_NO_VERDICT] * len(listing) for _ in workloads]
-    causes = [[""] * len(listing) for _ in workloads]
-    distances = [[""] * len(listing) for _ in workloads]
-    reasons = [[""] * len(listing) for _ in workloads]
+    verdicts, causes, distances, reasons = ([[_NOTHING] * len(listing) for _ in workloads] for _ in range(4))
     slugs: dict[str, int] = {}
     troubles: dict[str, int] = {}
     for number, entry in enumerate(listing):
@@ -50,16 +53,16 @@ def index(view: RunView, listing: Sequence[Entry], workloads: Sequence[str], ref
                 continue
             verdict, distance = rows["verdict"][row], rows["distance"][row]
             own = again if settled[row] and verdict in DRIFT else letters
-            verdicts[place][number] = own.get(verdict, _NO_VERDICT)
+            verdicts[place][number] = own.get(verdict, _NOTHING)
             if isinstance(distance, float) and distance == distance:
-                distances[place][number] = f"{distance:.0f}"
+                distances[place][number] = _character(round(distance))
             if verdict in DRIFT:
                 cause = rows["cause"][row]
-                causes[place][number] = str(slugs.setdefault(cause if isinstance(cause, str) else "", len(slugs)))
+                causes[place][number] = _character(slugs.setdefault(_str(cause), len(slugs)))
             elif verdict == Verdict.UNCHECKED and not entry.shown:
                 # Of the others the part says it.
                 reason = _str(rows["reason"][row]) if rows["status"][row] == Status.UNKNOWN else ""
-                reasons[place][number] = str(troubles.setdefault(wording.trouble(reason).name, len(troubles)))
+                reasons[place][number] = _character(troubles.setdefault(wording.trouble(reason).name, len(troubles)))
     people = view.users.drop_duplicates("user_id").set_index("user_id").reindex([entry.user_id for entry in listing])
     departments: dict[str, int] = {}
     return {
@@ -81,12 +84,12 @@ def index(view: RunView, listing: Sequence[Entry], workloads: Sequence[str], ref
         "id": _lines(entry.user_id for entry in listing),
         "department": [departments.setdefault(_str(name).strip(), len(departments)) for name in people["department"]],
         "departments": [visible(name) for name in departments],
-        "kind": [
-            _GUEST * (_str(kind).lower() == "guest") + _DISABLED * (enabled is False) + _SYNCED * (synced is True)
+        "kind": "".join(
+            str(_GUEST * (_str(kind).lower() == "guest") + _DISABLED * (enabled is False) + _SYNCED * (synced is True))
             for kind, enabled, synced in zip(people["user_type"], people["enabled"], people["synced"], strict=True)
-        ],
+        ),
         "copies": [
-            {"verdict": "".join(own), "cause": ",".join(why), "distance": ",".join(far), "reason": ",".join(open_)}
+            {"verdict": "".join(own), "cause": "".join(why), "distance": "".join(far), "reason": "".join(open_)}
             for own, why, far, open_ in zip(verdicts, causes, distances, reasons, strict=True)
         ],
     }
@@ -204,6 +207,10 @@ def _picture(shot: Shot | None, part: int, home: dict[str, int]) -> Json:
 
 def _full(value: Json) -> Json:
     return {name: item for name, item in value.items() if item not in ("", []) and (name != "own" or item)}
+
+
+def _character(number: int) -> str:
+    return chr(_PRIVATE + min(max(number, 0), _PRIVATE_USE - 1))
 
 
 def _lines(texts: Any) -> str:
