@@ -185,8 +185,10 @@ def test_a_full_disk_is_called_a_full_disk(served: Any, command: Command) -> Non
         "from auditor.cli import main\n"
         "import resource, signal\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (16384, 16384))\n"
-        "main()\n"
+        "limit = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (16384, limit[1]))\n"
+        "try: main()\n"
+        "finally: resource.setrlimit(resource.RLIMIT_FSIZE, limit)\n"  # what measures the tests writes files too
     )
     path = command.folder / "full"
     done = subprocess.run(
