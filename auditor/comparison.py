@@ -1,11 +1,13 @@
 """Observations → verdicts: the table, and nothing but the table.
 
 Pure functions of what was observed. `TABLE` is the whole of the judgement but for one cell: two photos,
-where `auditor.photos.compare` decides between `match`, `variant` and `mismatch`.
+where `auditor.photos.compare` decides between `match`, `variant` and `mismatch`. It also corrects one status: a picture
+that was taken for a stand-in by its looks alone, and is the reference's photo, is a photo.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -14,6 +16,7 @@ import pandas as pd
 
 from auditor.model import FINGERPRINT_COLUMNS, VERDICT_COLUMNS, Decision, Fingerprint, Reason, Status, Verdict
 from auditor.photos import Comparison, compare
+from auditor.photos.placeholders import PlaceholderKind
 from auditor.runs.frames import fingerprint_of
 
 COMPARE = None
@@ -94,19 +97,24 @@ def judge(
         OWN_ROW[Status(copy)] if mine else TABLE[Status(ref), Status(copy)]
         for mine, ref, copy in zip(own, statuses, rows["status"], strict=True)
     ]
-    kinds, notes = [""] * len(rows), [""] * len(rows)
+    kinds, notes, corrected = [""] * len(rows), [""] * len(rows), rows["status"].tolist()
     distances = np.full(len(rows), np.nan)
     fingerprints = _records(judged)
     by_user = {row["user_id"]: row for row in fingerprints if row["workload"] == reference}
     for index, (cell, copy) in enumerate(zip(cells, fingerprints, strict=True)):
-        if cell is not COMPARE:
+        mistaken = cell is Verdict.PLACEHOLDER and _told_by_looks(str(rows["signals"].iat[index]))
+        if cell is not COMPARE and not mistaken:
             continue
         found = _compare(fingerprint_of(by_user[copy["user_id"]]), fingerprint_of(copy))
+        if mistaken and found.decision is Decision.DIFFERENT:
+            continue
+        corrected[index] = str(Status.PHOTO)
         cells[index] = _OF_DECISION[found.decision]
         # To the last digit a distance depends on how a processor adds; equal runs must read alike.
         distances[index] = round(found.distance, 3)
         kinds[index] = found.kind if found.decision is Decision.VARIANT else ""
         notes[index] = found.sentence if found.kind else ""
+    rows["status"] = corrected
     rows["verdict"] = [str(cell) for cell in cells]
     rows["kind"], rows["note"], rows["distance"] = kinds, notes, distances
     _say_why_unchecked(rows, held)
@@ -114,6 +122,14 @@ def judge(
     for column in ("cause", "evidence", "fix", "causes", "accepted"):
         rows[column] = ""
     return _ordered(rows, users)
+
+
+def _told_by_looks(signals: str) -> bool:
+    """Whether a picture was taken for a stand-in by its looks: a service that says so, or a default image that it hands
+    to others, leaves no room for doubt.
+    """
+    looks = str(json.loads(signals).get("looks", ""))
+    return looks.partition(":")[0] in {PlaceholderKind.INITIALS, PlaceholderKind.SILHOUETTE, PlaceholderKind.BLANK}
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -108,6 +108,23 @@ def test_renditions_of_one_photo_match_and_another_photo_does_not() -> None:
     assert found.loc[1, "distance"] < 17 < found.loc[3, "distance"]
 
 
+def test_what_looks_like_a_stand_in_and_is_the_references_photo_is_a_photo() -> None:
+    people = [user(number) for number in range(4)]
+    looks = {"looks": "initials: It shows one or two letters on an even ground."}
+    default = {"looks": "default: Five accounts have the same picture."}
+    held = [observation(one, "entra", "photo", picture(1)) for one in people]
+    copies = [
+        observation(people[0], "sharepoint", "placeholder", picture(1, 120), signals=looks),
+        observation(people[1], "sharepoint", "placeholder", picture(2), signals=looks),
+        observation(people[2], "sharepoint", "placeholder", picture(1, 120), signals=default),
+        observation(people[3], "sharepoint", "placeholder", picture(1, 120)),
+    ]
+    told = verdicts(people, [*held, *copies])
+    told = told[told["workload"] == "sharepoint"]
+    assert told["status"].tolist() == ["photo", "placeholder", "placeholder", "placeholder"]
+    assert told["verdict"].tolist() == ["match", "placeholder", "placeholder", "placeholder"]
+
+
 def test_rows_come_in_the_directorys_order_with_the_documented_columns() -> None:
     anna, ben = user(1), user(2)
     found = verdicts(
