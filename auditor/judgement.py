@@ -120,10 +120,7 @@ def judge_run(run: RunFolder, require: Sequence[Workload], progress: Progress) -
         "shared_pictures": {
             "pictures": len(owners.groups),
             "accounts": len(owners.shared),
-            "groups": [
-                [owners.upns[user_id] for user_id in group[:_NAMED]] + _unnamed(group)
-                for group in owners.groups[:_PICTURES_NAMED]
-            ],
+            "groups": [[owners.upns[user_id] for user_id in group] for group in owners.groups],
         },
         "workloads": _workloads(run, workloads),
         "require": [str(workload) for workload in require],
@@ -220,15 +217,6 @@ def _owners(run: RunFolder, reference: Workload, tiles: Mapping[Tile, int]) -> _
     owners = index(ids, hashes, lambda user_id: fingerprints(shard_of[user_id]).get(user_id))
     groups = shared(owners, digests)
     return _Known(owners, upns, {user_id: _too(group, user_id, upns) for group in groups for user_id in group}, groups)
-
-
-_PICTURES_NAMED, _NAMED = 200, 20
-"""So many pictures that several accounts have, and accounts of each, are named in the manifest; each account's own row
-notes it, whatever their number."""
-
-
-def _unnamed(group: Sequence[str]) -> list[str]:
-    return [f"and {len(group) - _NAMED:,} more"] if len(group) > _NAMED else []
 
 
 _OF_A_REFERENCE = ("user_id", "judged", "status", "phash", "dhash", "sha256")

@@ -87,34 +87,29 @@
   });
 
   // Plain loops here and below: an iterator and a call for each of a million cells is time that a reader waits.
-  const numbers = (kind, length, of) => {
-    const made = new kind(length);
-    for (let at = 0; at < length; at += 1) made[at] = of(at);
-    return made;
-  };
   const columns = (raw) => {
+    const numbers = (kind, of) => {
+      const made = new kind(raw.users);
+      for (let at = 0; at < raw.users; at += 1) made[at] = of(at);
+      return made;
+    };
     // A character of the area for private use is a small number, counted from 1 here; a full stop is none.
-    const characters = (text, kind, first) => numbers(kind, raw.users, (at) => Math.max(0, text.charCodeAt(at) - first));
+    const characters = (text, kind, first) => numbers(kind, (at) => Math.max(0, text.charCodeAt(at) - first));
     const copies = raw.copies.map(({ verdict, cause, distance, reason }) => ({
       verdict: characters(verdict, Uint8Array, 0x60),
       cause: characters(cause, Uint16Array, 0xdfff),
-      distance: numbers(Int16Array, raw.users, (at) => Math.max(-1, distance.charCodeAt(at) - 0xe000)),
+      distance: numbers(Int16Array, (at) => Math.max(-1, distance.charCodeAt(at) - 0xe000)),
       reason: characters(reason, Uint16Array, 0xdfff),
     }));
     // The place of each user among those of whom the parts tell more; the others have none.
     let told = 0;
-    const nth = numbers(Int32Array, raw.users, (at) => (raw.shown[at] === "1" ? told++ : -1));
+    const nth = numbers(Int32Array, (at) => (raw.shown[at] === "1" ? told++ : -1));
     const upns = raw.upn.split("\n");
     const domains = new Map();
-    let [before, same] = ["", 0];
-    const domain = numbers(Uint32Array, raw.users, (at) => {
-      const own = upns[at].slice(upns[at].lastIndexOf("@") + 1);
-      if (own !== before) {
-        const lower = own.toLowerCase();
-        if (!domains.has(lower)) domains.set(lower, domains.size);
-        [before, same] = [own, domains.get(lower)];
-      }
-      return same;
+    const domain = numbers(Uint32Array, (at) => {
+      const own = upns[at].slice(upns[at].lastIndexOf("@") + 1).toLowerCase();
+      if (!domains.has(own)) domains.set(own, domains.size);
+      return domains.get(own);
     });
     return {
       ...raw, copies, nth, told, upns, kind: characters(raw.kind, Uint8Array, 0x30), names: raw.name.split("\n"), ids: raw.id.split("\n"),
@@ -134,7 +129,7 @@
   // Marks the lines that hold a word.
   const mark = ({ text, ends }, word, marks) => {
     let line = 0;
-    for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, ends[line])) {
+    for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, ends[line] + 1)) {
       while (ends[line] < at) line += 1;
       marks[line] = 1;
     }

@@ -109,7 +109,9 @@ def test_renditions_of_one_photo_match_and_another_photo_does_not() -> None:
 
 
 def test_what_looks_like_a_stand_in_and_is_the_references_photo_is_a_photo() -> None:
-    people = [user(number) for number in range(4)]
+    grey = BytesIO()
+    Image.open(BytesIO(picture(1))).convert("L").save(grey, "JPEG")
+    people = [user(number) for number in range(5)]
     looks = {"looks": "initials: It shows one or two letters on an even ground."}
     default = {"looks": "default: Five accounts have the same picture."}
     held = [observation(one, "entra", "photo", picture(1)) for one in people]
@@ -118,11 +120,12 @@ def test_what_looks_like_a_stand_in_and_is_the_references_photo_is_a_photo() -> 
         observation(people[1], "sharepoint", "placeholder", picture(2), signals=looks),
         observation(people[2], "sharepoint", "placeholder", picture(1, 120), signals=default),
         observation(people[3], "sharepoint", "placeholder", picture(1, 120)),
+        observation(people[4], "sharepoint", "placeholder", grey.getvalue(), signals=looks),
     ]
     told = verdicts(people, [*held, *copies])
     told = told[told["workload"] == "sharepoint"]
-    assert told["status"].tolist() == ["photo", "placeholder", "placeholder", "placeholder"]
-    assert told["verdict"].tolist() == ["match", "placeholder", "placeholder", "placeholder"]
+    assert told["status"].tolist() == ["photo", "placeholder", "placeholder", "placeholder", "photo"]
+    assert told["verdict"].tolist() == ["match", "placeholder", "placeholder", "placeholder", "variant"]
 
 
 def test_rows_come_in_the_directorys_order_with_the_documented_columns() -> None:

@@ -4,6 +4,9 @@ Run from the checkout, in an environment with `pip install -e '.[train]'`:
 
     python training/train.py --portraits ../shared/photos --fonts /usr/share/fonts --draw 260000
 
+What the package has was learned on from earlier weights, `--draw 150000 --epochs 6 --go-on --share 0.7`: the mean of
+what was known and what was learned tells more than either.
+
 Portraits: a folder; only its first half in order of names is learned from, the second is left to the benchmarks.
 Fonts: the more scripts, the better. What is drawn is kept in --cache; where that holds fewer than --draw
 pictures, the rest is drawn and added.
@@ -174,10 +177,14 @@ def _stored(network: Network) -> dict[str, str]:
     return names | {"scores.weight": "scores", "scores.bias": "scores_bias"}
 
 
-def write(network: Network) -> None:
-    """Weights to the file that the package reads, in half precision."""
+def write(network: Network, share: float) -> None:
+    """Weights to the file that the package reads, in half precision: that share of these, the rest of those there."""
     state = network.state_dict()
-    arrays = {stored: state[name].contiguous().numpy().astype(np.float16) for name, stored in _stored(network).items()}
+    arrays = {stored: state[name].contiguous().numpy() for name, stored in _stored(network).items()}
+    if share < 1:
+        with np.load(WEIGHTS, allow_pickle=False) as known:
+            arrays = {name: share * own + (1 - share) * known[name] for name, own in arrays.items()}
+    arrays = {name: own.astype(np.float16) for name, own in arrays.items()}
     np.savez_compressed(WEIGHTS, **arrays)
 
 
@@ -190,6 +197,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=9)
     parser.add_argument("--cache", type=Path, default=Path("stand-ins.npz"))
     parser.add_argument("--go-on", action="store_true", help="begin from the weights that are there")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="with --go-on: of the weights learned, the rest of those there"
+    )
     wanted = parser.parse_args()
     labels, descriptors = np.zeros(0, np.int64), None
     if wanted.cache.exists():
@@ -205,7 +215,7 @@ def main() -> None:
         np.savez(wanted.cache, labels=labels, descriptors=descriptors)
     order = np.random.default_rng(1).permutation(len(labels))
     labels, descriptors = labels[order], descriptors[order]
-    write(train(labels, descriptors, wanted.epochs, wanted.go_on))
+    write(train(labels, descriptors, wanted.epochs, wanted.go_on), wanted.share)
 
 
 if __name__ == "__main__":

@@ -54,13 +54,10 @@ def nudged(view: Floats) -> Iterator[Floats]:
 
     What comes into view at an edge is even. The mean colours stay: their fields are five steps wide.
     """
-    for axis, back in ((2, False), (2, True), (1, False), (1, True)):
+    padded = np.pad(view[:_OF_GRADIENTS], ((0, 0), (1, 1), (1, 1)))
+    for down, across in ((1, 0), (1, 2), (0, 1), (2, 1)):
         moved = view.copy()
-        to, of = [slice(None)] * 3, [slice(None)] * 3
-        to[0] = of[0] = slice(_OF_GRADIENTS)
-        to[axis], of[axis] = (slice(-1), slice(1, None)) if back else (slice(1, None), slice(-1))
-        moved[:_OF_GRADIENTS] = 0.0
-        moved[tuple(to)] = view[tuple(of)]
+        moved[:_OF_GRADIENTS] = padded[:, down : down + SIDE, across : across + SIDE]
         yield moved
 
 

@@ -238,7 +238,7 @@ def _tenant_fact(item: Mapping[str, str]) -> TenantFact:
 
 
 _NAMED = 50
-"""So many who joined or left are named on the page; the manifest names all."""
+"""So many who joined or left, or have one picture, are named on the page; the manifest names all."""
 
 
 def _changes(scope: Mapping[str, Any]) -> Iterator[str]:
@@ -272,8 +272,18 @@ def _shared(told: Mapping[str, Any]) -> SharedPictures | None:
     pictures, accounts = _number(told.get("pictures")), _number(told.get("accounts"))
     if not pictures or not accounts:
         return None
-    groups = tuple(tuple(_text(upn) for upn in _sequence(group)) for group in _sequence(told.get("groups")))
-    return SharedPictures(pictures, accounts, groups)
+    groups = _sequence(told.get("groups"))[:_PICTURES_NAMED]
+    return SharedPictures(pictures, accounts, tuple(tuple(_some(_sequence(group))) for group in groups))
+
+
+_PICTURES_NAMED = 200
+"""Of so many pictures that several accounts have the page names the accounts."""
+
+
+def _some(upns: Sequence[Any]) -> Iterator[str]:
+    yield from (_text(upn) for upn in upns[:_NAMED])
+    if len(upns) > _NAMED:
+        yield f"and {len(upns) - _NAMED:,} more (manifest.json)"
 
 
 def redacted(facts: Facts) -> Facts:

@@ -249,6 +249,14 @@ def test_a_redacted_page_holds_numbers_alone(fabricate, tmp_path):
     assert "1 picture is the reference photo of 2 accounts in all" in words
 
 
+def test_of_many_who_have_one_picture_the_page_names_some_and_says_where_all_are(fabricate, tmp_path):
+    accounts = [f"shared{number}@contoso.com" for number in range(60)]
+    view = fabricate(5, manifest={"shared_pictures": {"pictures": 1, "accounts": 60, "groups": [accounts]}})
+    words = Page(write_report(view, tmp_path).html.read_text(encoding="utf-8")).words
+    assert "shared49@contoso.com, and 10 more (manifest.json)" in words
+    assert "shared50@contoso.com" not in words
+
+
 def test_a_redacted_page_beside_full_tables_names_them(fabricate, tmp_path):
     view = fabricate(users=5)
     write_report(view, tmp_path)
