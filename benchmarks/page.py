@@ -222,8 +222,8 @@ def main() -> None:
             "memory to draw, MB": round(grown / 2**20), "files": len(page),
             "bytes a row": {
                 "report.html": round(paths.html.stat().st_size / rows),
-                "index": round(sum(path.stat().st_size for path in paths.data[:1]) / rows),
-                "parts with pictures": round(sum(path.stat().st_size for path in paths.data[1:]) / rows),
+                "indexes": round(sum(path.stat().st_size for path in paths.data[:2]) / rows),
+                "parts with pictures": round(sum(path.stat().st_size for path in paths.data[2:]) / rows),
                 "open text": round(sum(path.stat().st_size for path in paths.pages) / rows),
                 "plain table": round((folder / "plain.html").stat().st_size / rows),
             },

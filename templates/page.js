@@ -87,7 +87,7 @@
   });
 
   // Plain loops here and below: an iterator and a call for each of a million cells is time that a reader waits.
-  const columns = (raw) => {
+  const columns = (raw, domains) => {
     const numbers = (kind, of) => {
       const made = new kind(raw.users);
       for (let at = 0; at < raw.users; at += 1) made[at] = of(at);
@@ -95,29 +95,59 @@
     };
     // A character of the area for private use is a small number, counted from 1 here; a full stop is none.
     const characters = (text, kind, first) => numbers(kind, (at) => Math.max(0, text.charCodeAt(at) - first));
+    const split = (text) => (raw.users ? text.split("\n") : []);
     const copies = raw.copies.map(({ verdict, cause, distance, reason }) => ({
       verdict: characters(verdict, Uint8Array, 0x60),
       cause: characters(cause, Uint16Array, 0xdfff),
       distance: numbers(Int16Array, (at) => Math.max(-1, distance.charCodeAt(at) - 0xe000)),
       reason: characters(reason, Uint16Array, 0xdfff),
     }));
-    // The place of each user among those of whom the parts tell more; the others have none.
-    let told = 0;
-    const nth = numbers(Int32Array, (at) => (raw.shown[at] === "1" ? told++ : -1));
-    const upns = raw.upn.split("\n");
-    const domains = new Map();
+    const upns = split(raw.upn);
     const domain = numbers(Uint32Array, (at) => {
       const own = upns[at].slice(upns[at].lastIndexOf("@") + 1).toLowerCase();
       if (!domains.has(own)) domains.set(own, domains.size);
       return domains.get(own);
     });
     return {
-      ...raw, copies, nth, told, upns, kind: characters(raw.kind, Uint8Array, 0x30), names: raw.name.split("\n"), ids: raw.id.split("\n"),
-      domain, domains: [...domains.keys()],
+      copies, upns, domain, names: split(raw.name), ids: split(raw.id), kind: characters(raw.kind, Uint8Array, 0x30),
+      department: Uint32Array.from(raw.department),
+    };
+  };
+  // Users are numbered with those first who drift, and the others after them, so that no number changes when these arrive.
+  const begun = (raw) => {
+    const domains = new Map();
+    return {
+      ...raw, ...columns(raw, domains), numbered: domains, domains: [...domains.keys()],
+      drifting: raw.users, whole: false, reasons: [], texts: [[raw.name, raw.upn]],
       // Verdicts and causes count from 1; 0 is none.
       verdicts: [["", "", 0], ...raw.verdicts], causes: [["", "", 0], ...raw.causes],
-      searchable: null,
     };
+  };
+  const both = (one, other) => {
+    const made = new one.constructor(one.length + other.length);
+    made.set(one);
+    made.set(other, one.length);
+    return made;
+  };
+  const join = (all, raw) => {
+    const others = columns(raw, all.numbered);
+    all.copies.forEach((own, at) => { for (const name of Object.keys(own)) own[name] = both(own[name], others.copies[at][name]); });
+    for (const name of ["domain", "kind", "department"]) all[name] = both(all[name], others[name]);
+    for (const name of ["upns", "names", "ids"]) all[name] = all[name].concat(others[name]);
+    all.domains = [...all.numbered.keys()];
+    all.reasons = raw.reasons;
+    all.texts.push([raw.name, raw.upn]);
+    all.users += raw.users;
+    // Each user's place among all by name, and who has that place.
+    all.place = new Uint32Array(all.users);
+    all.placed = new Uint32Array(all.users);
+    const next = [all.drifting, 0];
+    for (let place = 0; place < all.users; place += 1) {
+      const user = next[raw.shown.charCodeAt(place) - 0x30]++;
+      all.place[user] = place;
+      all.placed[place] = user;
+    }
+    all.whole = true;
   };
   // In lower case and without accents, a text with a line a user: thousands of small calls would be felt.
   const lines = (text) => {
@@ -125,7 +155,10 @@
     for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) ends.push(at);
     return { text, ends: [...ends, text.length] };
   };
-  const searchable = (all) => (all.searchable ||= [all.name, all.upn].map((column) => lines(plain(column))));
+  const searchable = (all, part) => {
+    if (typeof all.texts[part][0] === "string") all.texts[part] = all.texts[part].map((column) => lines(plain(column)));
+    return all.texts[part];
+  };
   // Marks the lines that hold a word.
   const mark = ({ text, ends }, word, marks) => {
     let line = 0;
@@ -174,7 +207,7 @@
     const folder = document.body.dataset.parts;
     const index = folder ? fetched("index", folder).catch(() => null) : Promise.resolve(json("index"));
     index.then((raw) => {
-      if (raw) { findings(columns(raw), folder, list, keys); return; }
+      if (raw) { findings(begun(raw), folder, list, keys); return; }
       // The page was parted from its data: show what it holds itself.
       const text = document.querySelector("noscript.text");
       const open = make("div");
@@ -227,7 +260,7 @@
     things.v[0] = [];
 
     // A part of the data, at once where it is here, else undefined and on its way.
-    const partOf = (user) => 1 + Math.floor(all.nth[user] / all.part);
+    const partOf = (user) => 1 + Math.floor(user / all.part);
     const part = (at) => {
       if (!parts.has(at) && !folder) parts.set(at, json(`part-${at}`));
       const here = parts.get(at);
@@ -266,15 +299,15 @@
       }),
     });
     const whole = async (user) => {
-      if (all.nth[user] < 0) return bare(user);
+      if (user >= all.drifting) return bare(user);
       const own = await ask(partOf(user));
-      const found = own.users[all.nth[user] % all.part];
+      const found = own.users[user % all.part];
       await Promise.all(found.copies.filter((copy) => copy.at).map((copy) => ask(copy.at)));
       return found;
     };
     const ready = (user) => {
-      if (all.nth[user] < 0) return bare(user);
-      const found = part(partOf(user))?.users[all.nth[user] % all.part];
+      if (user >= all.drifting) return bare(user);
+      const found = part(partOf(user))?.users[user % all.part];
       return found?.copies.every((copy) => !copy.at || part(copy.at)) ? found : undefined;
     };
     const source = (copy, user) => copy.picture && uri(copy.picture, copy.at ?? partOf(user));
@@ -282,9 +315,7 @@
     // -- filter and sort ------------------------------------------------------------------------------------------
 
     const width = places.length;
-    const verdictOf = all.copies.map(({ verdict }) => verdict);
-    const causeOf = all.copies.map(({ cause }) => cause);
-    const filter = (text) => {
+    const search = (text) => {
       const terms = parsed(text);
       const of = (field) => terms.filter((term) => term.field === field);
       // A verdict that is named, or v:any, reaches those without drift too.
@@ -300,6 +331,8 @@
       const free = of("").filter(({ value }) => value);
       const count = Object.fromEntries(FIELDS.map((field) => [field, new Uint32Array(things[field].length)]));
       const stamp = { w: new Uint32Array(places.length), v: new Uint32Array(all.verdicts.length), c: new Uint32Array(all.causes.length) };
+      const verdictOf = all.copies.map(({ verdict }) => verdict);
+      const causeOf = all.copies.map(({ cause }) => cause);
       const found = new Uint32Array(all.users);
       let number_ = 0;
       const note = (field, thing, user) => {
@@ -307,48 +340,57 @@
         stamp[field][thing] = user + 1;
         count[field][thing] += 1;
       };
-      const left = new Uint8Array(all.users).fill(1);
-      for (const { value, not } of free) {
-        const marks = new Uint8Array(all.users);
-        for (const column of searchable(all)) mark(column, value, marks);
-        const departments = things.dept.map(([name]) => name !== "-" && name.includes(value));
-        const kinds_ = masks.map((mask) => mask.includes(value));
-        const causes = things.c.map((one) => one.some((name) => name.includes(value)));
-        const caused = causes.includes(true);
-        for (let user = 0; user < all.users; user += 1) {
-          let hit = marks[user] || departments[all.department[user]] || kinds_[all.kind[user]];
-          for (let place = 0; caused && !hit && place < width; place += 1) hit = causes[causeOf[place][user]];
-          if (Boolean(hit) === not) left[user] = 0;
-        }
-      }
-      for (let user = 0; user < all.users; user += 1) {
-        if (!left[user]) continue;
-        const kind = all.kind[user], domain = all.domain[user], department = all.department[user];
-        const fails = 3 - allow.t[kind] - allow.d[domain] - allow.dept[department];
-        if (fails > 1) continue;
-        const within = wide || all.nth[user] >= 0;
-        let any = within && !copyTerms;
-        for (let place = 0; place < width; place += 1) {
-          const verdict = verdictOf[place][user];
-          if (!verdict) continue;
-          const cause = causeOf[place][user];
-          const w = allow.w[place], v = allow.v[verdict], c = allow.c[cause];
-          if (within && w && v && c) any = true;
-          if (fails) continue;
-          if (within && v && c) note("w", place, user);
-          if (w && c) {
-            note("v", once[verdict], user);
-            if (all.verdicts[verdict][3]) note("v", settled, user);
+      const worded = (others, from, to) => {
+        const left = new Uint8Array(to - from).fill(1);
+        for (const { value, not } of free) {
+          const marks = new Uint8Array(to - from);
+          for (const column of searchable(all, others)) mark(column, value, marks);
+          const departments = things.dept.map(([name]) => name !== "-" && name.includes(value));
+          const kinds_ = masks.map((mask) => mask.includes(value));
+          const causes = things.c.map((one) => one.some((name) => name.includes(value)));
+          const caused = causes.includes(true);
+          for (let user = from; user < to; user += 1) {
+            let hit = marks[user - from] || departments[all.department[user]] || kinds_[all.kind[user]];
+            for (let place = 0; caused && !hit && place < width; place += 1) hit = causes[causeOf[place][user]];
+            if (Boolean(hit) === not) left[user - from] = 0;
           }
-          if (within && w && v && cause) note("c", cause, user);
         }
-        if (!any) continue;
-        if (!fails || !allow.t[kind]) count.t[kind] += 1;
-        if (!fails || !allow.d[domain]) count.d[domain] += 1;
-        if (!fails || !allow.dept[department]) count.dept[department] += 1;
-        if (!fails) found[number_++] = user;
-      }
-      return { hits: found.subarray(0, number_), count, told: wide ? allow.v : null };
+        return left;
+      };
+      // Among those with drift (0), or among all others (1), of whom a query that is not wide finds none and counts verdicts.
+      const scan = (others) => {
+        const [from, to] = others ? [all.drifting, all.users] : [0, all.drifting];
+        const left = worded(others, from, to);
+        const within = wide || !others;
+        for (let user = from; user < to; user += 1) {
+          if (!left[user - from]) continue;
+          const kind = all.kind[user], domain = all.domain[user], department = all.department[user];
+          const fails = 3 - allow.t[kind] - allow.d[domain] - allow.dept[department];
+          if (fails > 1) continue;
+          let any = within && !copyTerms;
+          for (let place = 0; place < width; place += 1) {
+            const verdict = verdictOf[place][user];
+            if (!verdict) continue;
+            const cause = causeOf[place][user];
+            const w = allow.w[place], v = allow.v[verdict], c = allow.c[cause];
+            if (within && w && v && c) any = true;
+            if (fails) continue;
+            if (within && v && c) note("w", place, user);
+            if (w && c) {
+              note("v", once[verdict], user);
+              if (all.verdicts[verdict][3]) note("v", settled, user);
+            }
+            if (within && w && v && cause) note("c", cause, user);
+          }
+          if (!any) continue;
+          if (!fails || !allow.t[kind]) count.t[kind] += 1;
+          if (!fails || !allow.d[domain]) count.d[domain] += 1;
+          if (!fails || !allow.dept[department]) count.dept[department] += 1;
+          if (!fails) found[number_++] = user;
+        }
+        return found.subarray(0, number_);
+      };
+      return { wide, scan, count, told: wide ? allow.v : null };
     };
 
     const gravest = (user) => places.reduce((least, place) => Math.min(least, all.copies[place].verdict[user] || 99), 99);
@@ -366,13 +408,17 @@
       department: () => { const ranks = rank(all.departments); return (user) => ranks[all.department[user]]; },
       domain: () => { const ranks = rank(all.domains); return (user) => ranks[all.domain[user]]; },
     };
+    // Each of the two kinds of users stands in the order of names: only a mixture has to be sorted.
+    const named = (found) => found.length && found.at(-1) >= all.drifting
+      ? found.map((user) => all.place[user]).sort().map((place) => all.placed[place]) : found.slice();
     const sorted = (found, how) => {
-      if (how === "-name") return found.slice().reverse();
-      if (!orders[how]) return found;
+      const made = named(found);
+      if (how === "-name") return made.reverse();
+      if (!orders[how]) return made;
       const key = orders[how]();
       const values = new Float64Array(all.users);
-      for (const user of found) values[user] = key(user);
-      return found.slice().sort((a, b) => values[a] - values[b] || a - b);
+      for (const user of made) values[user] = key(user);
+      return made.sort((a, b) => values[a] - values[b]); // a sort keeps what is equal in its order
     };
 
     // The selects say what the query says: there is one truth, and it stands in the address.
@@ -385,6 +431,7 @@
       d: (at) => all.domains[at] || "-", dept: (at) => all.departments[at] || "-",
     };
     const OPTIONS = 200;
+    const offered = new Map();
     const offer = (count) => {
       const terms = parsed(query.value);
       for (const field of FIELDS) {
@@ -403,10 +450,14 @@
         const own = terms.filter((term) => term.field === field && !term.not);
         const chosen = own.length === 1 ? own[0].value : "";
         const options = choices.filter(({ number: found, value }) => found || value === chosen).slice(0, OPTIONS)
-          .map(({ value, label, number: found }) => new Option(`${label} (${number(found)})`, value, false, value === chosen));
-        if (field === "v") options.push(new Option(words.any, "any", false, chosen === "any"));
-        select.replaceChildren(new Option(words[`every_${field}`], ""), ...options);
-        if (!select.selectedOptions.length) select.value = "";
+          .map(({ value, label, number: found }) => [`${label} (${number(found)})`, value]);
+        if (field === "v") options.push([words.any, "any"]);
+        const told = JSON.stringify(options);
+        if (offered.get(field) !== told) { // a list that somebody may have open is left alone
+          offered.set(field, told);
+          select.replaceChildren(new Option(words[`every_${field}`], ""), ...options.map((option) => new Option(...option)));
+        }
+        select.value = options.some(([, value]) => value === chosen) ? chosen : "";
       }
     };
 
@@ -513,18 +564,41 @@
     list.addEventListener("scroll", () => { asked ||= requestAnimationFrame(() => { asked = 0; draw(); }); }, { passive: true });
     addEventListener("resize", () => { const before = height; measure(); if (before !== height) redraw(); else draw(); });
 
+    const painted = (act) => requestAnimationFrame(() => setTimeout(act));
+    let turn = 0;
     const apply = ({ top = true } = {}) => {
-      const { hits: found, count, told } = filter(query.value);
+      const own = ++turn;
+      const query_ = search(query.value);
+      let found = query_.scan(0);
+      if (query_.wide && all.whole) found = query_.scan(1);
       hits = sorted(found, sort.value);
-      listed = told;
-      offer(count);
+      listed = query_.told;
       nothing.hidden = hits.length > 0;
       list.hidden = hits.length === 0;
-      shown.textContent = hits.length === all.users
-        ? say("all_users", { all: number(all.users) }) : say("some_users", { shown: number(hits.length), all: number(all.users) });
+      shown.textContent = hits.length === all.all
+        ? say("all_users", { all: number(all.all) }) : say("some_users", { shown: number(hits.length), all: number(all.all) });
       if (top) list.scrollTop = 0;
       redraw();
+      offer(query_.count);
+      if (!all.whole) { if (query_.wide) everyone(); return; }
+      // The rows first; then how many verdicts those without drift have.
+      if (!query_.wide) painted(() => { if (own === turn) { query_.scan(1); offer(query_.count); } });
     };
+    // The users without drift. What is shown changes only where the query is after them.
+    let arriving = null;
+    const everyone = () => arriving ||= (folder ? fetched("others", folder) : Promise.resolve(json("others"))).then((raw) => {
+      join(all, raw);
+      things.d = all.domains.map((one) => [plain(one) || "-"]);
+      const query_ = search(query.value);
+      if (query_.wide) { apply({ top: false }); return; }
+      query_.scan(0);
+      query_.scan(1);
+      offer(query_.count);
+    }, () => { // the page was parted from a part of its data
+      all.whole = true;
+      all.texts.push(["", ""]);
+      announce(say("no_data", { folder }));
+    });
     const changed = () => { history.replaceState(null, "", address()); apply(); };
 
     // -- one user -------------------------------------------------------------------------------------------------
@@ -647,13 +721,18 @@
     const recall = () => {
       const hash = location.hash.slice(1);
       const told = new URLSearchParams(hash);
-      const card = /^u-[\w-]+$/.test(hash) && all.ids.findIndex((id) => `u-${id.replace(/[^A-Za-z0-9]/g, "-")}` === hash);
-      if (!hash.includes("=") && (card === false || card < 0)) { // a place on the page
+      const card = /^u-[\w-]+$/.test(hash);
+      const user = card ? all.ids.findIndex((id) => `u-${id.replace(/[^A-Za-z0-9]/g, "-")}` === hash)
+        : told.has("user") ? all.ids.indexOf(told.get("user")) : -1;
+      if (user < 0 && !all.whole && (card || told.has("user"))) { // perhaps one of the others
+        everyone().then(recall);
+        return false;
+      }
+      if (!hash.includes("=") && user < 0) { // a place on the page
         if (view.open) { open = -1; view.close(); }
         if (hash === "findings") byId("findings").scrollIntoView();
         return false;
       }
-      const user = card !== false && card >= 0 ? card : told.has("user") ? all.ids.indexOf(told.get("user")) : -1;
       const kept = (told.get("q") ?? query.value) === query.value && (told.get("sort") ?? sort.value) === sort.value;
       if (kept && list.dataset.ready !== undefined && hits.includes(user)) { show(user); return true; }
       query.value = told.get("q") ?? "";
@@ -661,7 +740,7 @@
       if (sort.selectedIndex < 0) sort.value = "name";
       apply();
       if (user >= 0 && !hits.includes(user)) {
-        query.value = all.nth[user] < 0 ? "v:any" : "";
+        query.value = user >= all.drifting ? "v:any" : "";
         apply();
         history.replaceState(null, "", address({ user: all.ids[user] }));
         announce(say("relaxed", { name: all.names[user] }));
@@ -712,7 +791,7 @@
     addEventListener("afterprint", () => { list.classList.remove("all"); byId("unprinted").hidden = true; byId("printed-query").textContent = ""; redraw(); });
     const print_ = async () => {
       announce(words.preparing);
-      const wanted = [...new Set([...hits.subarray(0, PRINTED)].filter((user) => all.nth[user] >= 0).map(partOf))];
+      const wanted = [...new Set([...hits.subarray(0, PRINTED)].filter((user) => user < all.drifting).map(partOf))];
       // Rows beyond what is kept in memory are printed without their pictures.
       for (const at of wanted.slice(0, PARTS_KEPT)) await ask(at).catch(() => null);
       window.print();
@@ -781,9 +860,9 @@
     byId("keys").hidden = false;
     if (!recall()) apply();
     list.dataset.ready = "";
-    // Once the first rows are seen, so that the first word typed is found at once.
+    // Once the first rows are seen: the others, and what the first word typed is looked for in.
     const idle = window.requestIdleCallback || ((act) => setTimeout(act, 500));
-    idle(() => searchable(all), { timeout: 3000 });
+    idle(() => everyone().then(() => idle(() => all.texts.forEach((_, part) => searchable(all, part)))), { timeout: 3000 });
   };
 
   if (document.readyState === "loading") addEventListener("DOMContentLoaded", start);

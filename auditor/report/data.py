@@ -1,17 +1,21 @@
-"""The users as the page's script reads them: an index of all, and for those with drift parts with everything else.
+"""The users as the page's script reads them: an index of those with drift, one of the others, and parts.
 
-The index holds what filters, sorting and the first sight of a row need, by columns: a few long strings with a character
-a user are read by a browser many times faster than as many small objects or numbers. A part holds the copies, the
-findings and the pictures of a hundred users, and is asked for only when one of them comes into view. A picture stands
-in the first part that shows it.
+An index holds what filters, sorting and the first sight of a row need, by columns: a few long strings with a character
+a user are read by a browser many times faster than as many small objects or numbers. The others' is read once the
+first rows are seen: of a large tenant most are in step, and nobody should wait for them. A part holds the copies, the
+findings and the pictures of a hundred users with drift, and is asked for only when one of them comes into view. A
+picture stands in the first part that shows it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
+
+import pandas as pd
 
 from auditor.model import DRIFT, Status, Verdict
 from auditor.report import wording
@@ -32,42 +36,28 @@ _GUEST, _DISABLED, _SYNCED = 1, 2, 4
 Json = dict[str, Any]
 
 
-def index(view: RunView, listing: Sequence[Entry], workloads: Sequence[str], reference: str) -> Json:
-    """What is known of every user at once.
+def indexes(view: RunView, listing: Sequence[Entry], workloads: Sequence[str], reference: str) -> tuple[Json, Json]:
+    """What is known at once of every user with drift, and of all others.
 
     A verdict is a letter; a cause, a reason or a distance is a character for private use; nothing is a full stop.
     """
     places = {name: place for place, name in enumerate(workloads)}
     letters = {name: chr(ord("a") + place) for place, name in enumerate(wording.VERDICTS)}
-    rows = {column: view.verdicts[column].to_numpy(dtype=object) for column in _READ}
     settled = excepted(view.verdicts)
     # Drift that is accepted has letters of its own, after all others.
-    again = {name: chr(ord("a") + len(letters) + place) for place, name in enumerate(sorted(DRIFT)) if settled.any()}
-    verdicts, causes, distances, reasons = ([[_NOTHING] * len(listing) for _ in workloads] for _ in range(4))
-    slugs: dict[str, int] = {}
-    troubles: dict[str, int] = {}
-    for number, entry in enumerate(listing):
-        for row in entry.rows:
-            place = places.get(rows["workload"][row])
-            if place is None:
-                continue
-            verdict, distance = rows["verdict"][row], rows["distance"][row]
-            own = again if settled[row] and verdict in DRIFT else letters
-            verdicts[place][number] = own.get(verdict, _NOTHING)
-            if isinstance(distance, float) and distance == distance:
-                distances[place][number] = _character(round(distance))
-            if verdict in DRIFT:
-                cause = rows["cause"][row]
-                causes[place][number] = _character(slugs.setdefault(_str(cause), len(slugs)))
-            elif verdict == Verdict.UNCHECKED and not entry.shown:
-                # Of the others the part says it.
-                reason = _str(rows["reason"][row]) if rows["status"][row] == Status.UNKNOWN else ""
-                reasons[place][number] = _character(troubles.setdefault(wording.trouble(reason).name, len(troubles)))
-    people = view.users.drop_duplicates("user_id").set_index("user_id").reindex([entry.user_id for entry in listing])
-    departments: dict[str, int] = {}
+    again = {
+        name.value: chr(ord("a") + len(letters) + place) for place, name in enumerate(sorted(DRIFT)) if settled.any()
+    }
+    coded = _Coded(places, letters, again, {}, {}, {})
+    read = _Read(
+        {column: view.verdicts[column].to_numpy(dtype=object) for column in _READ},
+        settled,
+        view.users.drop_duplicates("user_id").set_index("user_id"),
+    )
+    drifting = _columns(read, [entry for entry in listing if entry.shown], coded)
+    others = _columns(read, [entry for entry in listing if not entry.shown], coded)
     return {
-        "users": len(listing),
-        "shown": "".join("1" if entry.shown else "0" for entry in listing),
+        "all": len(listing),
         "part": USERS_A_PART,
         "reference": reference,
         "workloads": [[name, wording.workload(name)] for name in workloads],
@@ -76,14 +66,67 @@ def index(view: RunView, listing: Sequence[Entry], workloads: Sequence[str], ref
             *([name, wording.VERDICTS[name].name, 1, 1] for name in again),
         ],
         "bare": {name: [kind, wording.NOT_SHOWN.get(name, "")] for name, kind in _BARE.items()},
-        "reasons": [visible(name) for name in troubles],
-        "causes": [[visible(slug), visible(wording.cause(slug))] for slug in slugs],
+        "causes": [[visible(slug), visible(wording.cause(slug))] for slug in coded.causes],
+        "departments": [visible(name) for name in coded.departments],
+        **drifting,
+    }, {
+        # Where among all, in the order of their names, the users of the first index stand.
+        "shown": "".join("1" if entry.shown else "0" for entry in listing),
+        "reasons": [visible(name) for name in coded.troubles],
+        **others,
+    }
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Columns of the verdicts, which of these are accepted, and the users by their id."""
+
+    rows: dict[str, Any]
+    settled: Any
+    users: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Coded:
+    """What letters and numbers stand for, in both indexes alike. The last three grow as names are met."""
+
+    places: dict[str, int]
+    letters: dict[str, str]
+    again: dict[str, str]
+    causes: dict[str, int]
+    troubles: dict[str, int]
+    departments: dict[str, int]
+
+
+def _columns(read: _Read, listing: Sequence[Entry], coded: _Coded) -> Json:
+    rows, departments = read.rows, coded.departments
+    verdicts, causes, distances, reasons = ([[_NOTHING] * len(listing) for _ in coded.places] for _ in range(4))
+    for number, entry in enumerate(listing):
+        for row in entry.rows:
+            place = coded.places.get(rows["workload"][row])
+            if place is None:
+                continue
+            verdict, distance = rows["verdict"][row], rows["distance"][row]
+            own = coded.again if read.settled[row] and verdict in DRIFT else coded.letters
+            verdicts[place][number] = own.get(verdict, _NOTHING)
+            if isinstance(distance, float) and distance == distance:
+                distances[place][number] = _character(round(distance))
+            if verdict in DRIFT:
+                cause = _str(rows["cause"][row])
+                causes[place][number] = _character(coded.causes.setdefault(cause, len(coded.causes)))
+            elif verdict == Verdict.UNCHECKED and not entry.shown:
+                # Of the others the part says it.
+                reason = _str(rows["reason"][row]) if rows["status"][row] == Status.UNKNOWN else ""
+                name = wording.trouble(reason).name
+                reasons[place][number] = _character(coded.troubles.setdefault(name, len(coded.troubles)))
+    people = read.users.reindex([entry.user_id for entry in listing])
+    return {
+        "users": len(listing),
         # Nothing that is visible holds a line's end, so that lines keep them apart.
         "name": _lines(entry.name for entry in listing),
         "upn": _lines(_str(rows["upn"][entry.rows[0]]) for entry in listing),
         "id": _lines(entry.user_id for entry in listing),
         "department": [departments.setdefault(_str(name).strip(), len(departments)) for name in people["department"]],
-        "departments": [visible(name) for name in departments],
         "kind": "".join(
             str(_GUEST * (_str(kind).lower() == "guest") + _DISABLED * (enabled is False) + _SYNCED * (synced is True))
             for kind, enabled, synced in zip(people["user_type"], people["enabled"], people["synced"], strict=True)

@@ -39,6 +39,9 @@ USERS_A_PAGE = 500
 IN_ONE_FILE = 2_000
 """Up to so many drifting users report.html holds them all."""
 _EDGES = ((60, LARGEST), (150, 240), (500, 160), (1_000, 128), (IN_ONE_FILE, 112))
+INDEXES = ("index", "others")
+"""Who drifts, and everybody else: read at once, and once the first rows are seen."""
+Indexes = tuple[data.Json, data.Json]
 _EDGE_IN_PARTS = 128
 """The longest side of a thumbnail by the number of drifting users: a page of many can still be mailed."""
 
@@ -104,8 +107,8 @@ def write_pages(
     context = _context(view, tally, filled, redact=redact, parted=parted)
     links = _links(listing)
     workloads = [item.workload for item in tally.workloads]
-    indexed = data.index(view, everyone, workloads, context["facts"].reference) if everyone else {}
-    stored = tuple(_write_parts(view, listing, workloads, indexed, out)) if parted else ()
+    indexed = data.indexes(view, everyone, workloads, context["facts"].reference) if everyone else None
+    stored = tuple(_write_parts(view, listing, workloads, indexed, out)) if parted and indexed else ()
     written = []
     for link in links:
         chosen = listing[(link.number - 1) * USERS_A_PAGE : link.number * USERS_A_PAGE]
@@ -133,22 +136,25 @@ def _edge(users: int) -> int:
 
 
 def _blocks(
-    view: RunView, listing: Sequence[Entry], workloads: Sequence[str], indexed: data.Json, pictures: Pictures
+    view: RunView, listing: Sequence[Entry], workloads: Sequence[str], indexed: Indexes | None, pictures: Pictures
 ) -> Iterator[tuple[str, Markup]]:
-    """The index and the parts as they stand inside the page, by name. The cards have drawn some pictures before."""
+    """The indexes and the parts as they stand inside the page, by name. The cards have drawn some pictures before."""
     if indexed:
-        yield "index", Markup(data.text(indexed))  # noqa: S704 - `text` leaves nothing that HTML would read
+        for name, own in zip(INDEXES, indexed, strict=True):
+            yield name, Markup(data.text(own))  # noqa: S704 - `text` leaves nothing that HTML would read
         for number, part in enumerate(data.parts(view, listing, workloads, pictures), 1):
             yield f"part-{number}", Markup(data.text(part))  # noqa: S704
 
 
 def _write_parts(
-    view: RunView, listing: Sequence[Entry], workloads: Sequence[str], indexed: data.Json, out: Path
+    view: RunView, listing: Sequence[Entry], workloads: Sequence[str], indexed: Indexes, out: Path
 ) -> Iterator[Path]:
-    """The index and the parts as scripts of their own: on `file:` a page may load nothing else."""
+    """The indexes and the parts as scripts of their own: on `file:` a page may load nothing else."""
     folder = make_folder(out / DATA)
     named = enumerate(data.parts(view, listing, workloads, Pictures(view, _EDGE_IN_PARTS)), 1)
-    for name, content in chain([("index", indexed)], ((f"part-{number}", part) for number, part in named)):
+    for name, content in chain(
+        zip(INDEXES, indexed, strict=True), ((f"part-{number}", part) for number, part in named)
+    ):
         path = folder / f"{name}.js"
         with replacing(path) as file:
             file.write(f'photoAuditor("{name}",{data.text(content)});\n')

@@ -21,7 +21,7 @@ _NAMES = (
     r"(?:report(?:-[0-9]+)?\.html|drift\.csv|observations\.csv|users\.csv|changes\.csv|action-plan\.csv|junit\.xml"
     r"|report\.json|summary\.md)"
 )
-_DATA_NAMES = r"(?:index|part-[0-9]+)\.js"
+_DATA_NAMES = r"(?:index|others|part-[0-9]+)\.js"
 FILE = re.compile(_NAMES)
 """What a report's files are called."""
 DATA_FILE = re.compile(_DATA_NAMES)

@@ -12,17 +12,20 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
+from auditor.model import DRIFT
 from auditor.report import ReportPaths, write_report
 from auditor.report.data import USERS_A_PART
 from auditor.report.page import IN_ONE_FILE, USERS_A_PAGE
 from tests.report.browsing import Open, number_of
 
 USERS = IN_ONE_FILE + 4
+"""With drift; a third as many are in step."""
 
 
 @pytest.fixture(scope="module")
 def large(fabricate: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ReportPaths]:
-    view = fabricate(users=USERS, scenarios=("stale", "never_visited", "crop"), hostile=(), distinct=5)
+    scenarios = ("stale", "never_visited", "crop", "step")
+    view = fabricate(users=USERS * 4 // 3, scenarios=scenarios, hostile=(), distinct=5)
     return view, write_report(view, tmp_path_factory.mktemp("large"))
 
 
@@ -32,12 +35,19 @@ def content(path: Path) -> tuple[str, dict[str, Any]]:
     return name, json.loads(value)
 
 
+def drifting_ids(view: Any) -> set[str]:
+    """Who drifts anywhere."""
+    return set(view.verdicts.loc[view.verdicts["verdict"].isin(list(DRIFT)), "user_id"])
+
+
 def test_every_user_is_in_one_part_and_every_picture_is_kept_once(large: Any) -> None:
     view, paths = large
     read = [content(path) for path in paths.data]
-    assert [name for name, _ in read] == ["index", *(f"part-{n}" for n in range(1, 2 + USERS // USERS_A_PART))]
-    (_, index), *parts = read
-    assert sorted(index["id"].split("\n")) == sorted(view.users["user_id"])
+    numbers = range(1, 2 + USERS // USERS_A_PART)
+    assert [name for name, _ in read] == ["index", "others", *(f"part-{n}" for n in numbers)]
+    (_, index), (_, others), *parts = read
+    assert sorted([*index["id"].split("\n"), *others["id"].split("\n")]) == sorted(view.users["user_id"])
+    assert index["users"] + others["users"] == index["all"] == len(view.users)
     assert sum(len(part["users"]) for _, part in parts) == index["users"] == USERS
     kept = [name for _, part in parts for name in part["pictures"]]
     assert len(kept) == len(set(kept)) > 5
@@ -59,8 +69,9 @@ def test_only_what_is_in_sight_is_loaded_and_drawn_to_the_last_row(visit: Open, 
     last = page.locator(f'[aria-posinset="{USERS}"]')
     expect(last.locator("img").first).to_be_visible()
     assert page.locator("#list li.finding").count() < 30
-    assert last.locator("a").inner_text() == sorted(view.users["display_name"], key=str.casefold)[-1]
-    assert len(set(asked)) <= 4
+    drifting = view.users[view.users["user_id"].isin(drifting_ids(view))]
+    assert last.locator("a").inner_text() == sorted(drifting["display_name"], key=str.casefold)[-1]
+    assert len({url for url in asked if "/part-" in url}) <= 4
     page.keyboard.press("Enter")
     expect(page.locator("#user .frame img").first).to_be_visible()
     page.keyboard.press("Escape")
@@ -68,11 +79,45 @@ def test_only_what_is_in_sight_is_loaded_and_drawn_to_the_last_row(visit: Open, 
     assert number_of(page) == (view.verdicts["verdict"] == "variant").sum()
 
 
-def test_a_link_to_anybody_opens_the_user(visit: Open, large: Any) -> None:
+@pytest.mark.parametrize("drifts", [True, False], ids=["who drifts", "who is in step"])
+@pytest.mark.parametrize("form", ["user={}", "u-{}"])
+def test_a_link_to_anybody_opens_the_user(visit: Open, large: Any, drifts: bool, form: str) -> None:
     view, paths = large
-    user = view.users.iloc[-1]
-    page = visit(paths.html, f"#user={user['user_id']}")
+    user = view.users[view.users["user_id"].isin(drifting_ids(view)) == drifts].iloc[-1]
+    page = visit(paths.html, f"#{form.format(user['user_id'])}")
     expect(page.locator("#user")).to_contain_text(user["upn"])
+
+
+def test_users_in_step_come_after_the_first_rows_and_are_counted_and_listed_with_the_others(
+    visit: Open, large: Any
+) -> None:
+    view, paths = large
+    page = visit(paths.html)
+    in_step = len(view.users) - USERS
+    expect(page.locator("#f-v")).to_contain_text(f"Same photo ({len(view.users):,})")
+    expect(page.locator("#shown")).to_contain_text(f"of {len(view.users):,}")
+    page.fill("#q", "finance")
+    fits = view.users["department"] == "Finance"
+    expect(page.locator("#f-v")).to_contain_text(f"Same photo ({fits.sum():,})")
+    assert number_of(page) == (fits & view.users["user_id"].isin(drifting_ids(view))).sum()
+    page.fill("#q", "v:any")
+    assert number_of(page) == len(view.users) > in_step
+    drawn = page.locator("#list li.finding a").all_inner_texts()
+    assert drawn == sorted(view.users["display_name"], key=str.casefold)[: len(drawn)]
+    page.select_option("#sort", "-name")
+    drawn = page.locator("#list li.finding a").all_inner_texts()
+    assert drawn == sorted(view.users["display_name"], key=str.casefold, reverse=True)[: len(drawn)]
+
+
+def test_without_the_users_in_step_the_page_says_so_and_goes_on(browser: Browser, large: Any, tmp_path: Path) -> None:
+    folder = shutil.copytree(large[1].html.parent, tmp_path / "report")
+    (folder / "report-data" / "others.js").unlink()
+    page = browser.new_page()
+    page.goto((folder / "report.html").as_uri())
+    expect(page.locator("#said")).to_contain_text("report-data")
+    page.fill("#q", "finance")
+    assert 0 < number_of(page) < USERS
+    page.close()
 
 
 def test_with_scripting_off_every_user_is_on_a_linked_page(visit: Open, large: Any) -> None:
@@ -90,7 +135,7 @@ def test_with_scripting_off_every_user_is_on_a_linked_page(visit: Open, large: A
         if not following.count():
             break
         following.click()
-    assert sorted(seen) == sorted(f"u-{user}" for user in view.users["user_id"])
+    assert sorted(seen) == sorted(f"u-{user}" for user in drifting_ids(view))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
