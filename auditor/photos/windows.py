@@ -140,17 +140,13 @@ def search(larger: Floats, smaller: Floats, shape: float) -> Found | None:
 
 def _candidates(larger: Floats, smaller: Floats, shape: float) -> list[Window]:
     """Windows of the best correlations on a coarse lattice, over all places and scales."""
-    # Here, since it takes a third of a second, and most commands search for no crop.
-    from scipy import fft
-
     wide = np.maximum(np.rint(_STEPS * min(1.0, shape)).astype(int), 1)
     high = np.maximum(np.rint(_STEPS * min(1.0, 1.0 / shape)).astype(int), 1)
     ground = _coarse_ground(larger)
     energy = np.zeros((COARSE + 1, COARSE + 1))
     energy[1:, 1:] = np.square(ground).sum(axis=0).cumsum(axis=0).cumsum(axis=1)
     templates = np.stack([_coarse_template(smaller, int(w), int(h)) for w, h in zip(wide, high, strict=True)])
-    spectrum = fft.rfft2(ground)
-    scores = fft.irfft2((np.conj(fft.rfft2(templates)) * spectrum).sum(axis=1), s=(COARSE, COARSE))
+    scores = _shifted((np.conj(_spectrum(templates)) * _spectrum(ground)).sum(axis=1))
     norms = np.sqrt(np.square(templates).sum(axis=(1, 2, 3)))
     total = float(energy[-1, -1])
     hits: list[tuple[float, Window]] = []
@@ -167,6 +163,26 @@ def _candidates(larger: Floats, smaller: Floats, shape: float) -> list[Window]:
         if all(abs(window.width - other.width) > 0.09 for other in chosen):
             chosen.append(window)
     return chosen
+
+
+# Fourier transforms of a lattice this small are fastest, and need no library, as products with a matrix.
+_WAVES = np.exp(-2j * np.pi / COARSE * np.outer(np.arange(COARSE), np.arange(COARSE))).astype(np.complex64)
+_HALF = COARSE // 2 + 1
+"""Of a real lattice's spectrum the other columns follow from these."""
+_TWICE = np.where(np.isin(np.arange(_HALF), (0, COARSE // 2)), 1, 2)[:, None]
+_BACK = (np.conj(_WAVES[:_HALF]) * _TWICE / COARSE**2).astype(np.complex64)
+
+
+def _spectrum(lattices: Floats) -> NDArray[np.complex64]:
+    """Of (..., 24, 24) real numbers the Fourier transform, (..., 24, 13)."""
+    made: NDArray[np.complex64] = _WAVES @ (lattices @ _WAVES[:, :_HALF])
+    return made
+
+
+def _shifted(spectrum: NDArray[np.complex64]) -> Floats:
+    """The (..., 24, 24) real numbers of such a transform."""
+    made: Floats = (np.conj(_WAVES) @ (spectrum @ _BACK)).real
+    return made
 
 
 def _coarse_ground(gradients: Floats) -> Floats:
