@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +16,8 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import forked
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -34,7 +35,7 @@ class RunningTenant:
     info: dict[str, str]
     """The content of tenant.json."""
     dir: Path
-    process: subprocess.Popen[str]
+    process: forked.Started | subprocess.Popen[str]
     stderr: Path
 
     @property
@@ -97,13 +98,8 @@ class Tenants:
 
 def start_tenant(arguments: list[str], out: Path) -> RunningTenant:
     """Start `simulate` and wait for its one line."""
-    command = [sys.executable, "-m", "auditor.cli.simulate", *arguments, "--out", str(out)]
     stderr = out.parent / f"{out.name}.stderr"
-    with stderr.open("w") as errors:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, encoding="utf-8", cwd=CHECKOUT
-        )
-    assert process.stdout is not None
+    process = forked.start("auditor.cli.simulate", [*arguments, "--out", str(out)], CHECKOUT, stderr)
     lines: list[str] = []
     reader = threading.Thread(target=lambda: lines.append(process.stdout.readline()), daemon=True)  # type: ignore[union-attr]
     reader.start()

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests import forked
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -59,17 +61,11 @@ class Command:
             words += ["--run", str(path)]
         names = ("PATH", "PYTHONPATH", "SYSTEMROOT", "TEMP", "TMP", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
         kept = {name: os.environ[name] for name in names if name in os.environ}
-        done = subprocess.run(
-            [sys.executable, "-m", "auditor", *words],
-            env={**kept, "HOME": str(home), "USERPROFILE": str(home), "NO_COLOR": "1", **(env or {})},
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Outcome(done.returncode, done.stdout, done.stderr, path)
+        given = {**kept, "HOME": str(home), "USERPROFILE": str(home), "NO_COLOR": "1", **(env or {})}
+        done = forked.run("auditor", words, given, self.folder)
+        out, err = (text.decode().replace(os.linesep, "\n") for text in (done.stdout, done.stderr))
+        assert "Traceback" not in err, err
+        return Outcome(done.returncode, out, err, path)
 
 
 def on_a_terminal(words: list[str], env: dict[str, str], folder: Path) -> tuple[int, str, str]:

@@ -20,6 +20,7 @@ from PIL import Image
 from auditor.model import FINGERPRINT_COLUMNS, VERDICT_COLUMNS, Fingerprint, Observation, Status, User, Way, Workload
 from auditor.runs import frames
 from auditor.runs.folder import RunFolder, create, verdicts_part
+from tests import forked
 
 MOMENT = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -113,10 +114,12 @@ def program(tmp_path: Path) -> Callable[..., Ended]:
 
     def run(*words: object, **options: Any) -> Ended:
         kept = {name: os.environ[name] for name in ("PATH", "COVERAGE_PROCESS_CONFIG") if name in os.environ}
-        done = subprocess.run(
-            [sys.executable, "-m", "auditor", *map(str, words)], cwd=tmp_path, capture_output=True, check=False,
-            env={**kept, "HOME": str(tmp_path), "NO_COLOR": "1"}, **options,
-        )  # fmt: skip
+        given = {**kept, "HOME": str(tmp_path), "NO_COLOR": "1"}
+        command = [sys.executable, "-m", "auditor", *map(str, words)]
+        if options:
+            done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, env=given, **options)
+        else:
+            done = forked.run("auditor", command[3:], given, tmp_path)
         out, err = done.stdout.decode(), done.stderr.decode()
         assert "Traceback" not in err, err
         return Ended(done.returncode, out, err)
