@@ -564,6 +564,7 @@
     list.addEventListener("scroll", () => { asked ||= requestAnimationFrame(() => { asked = 0; draw(); }); }, { passive: true });
     addEventListener("resize", () => { const before = height; measure(); if (before !== height) redraw(); else draw(); });
 
+    const FEW = 5_000;
     const painted = (act) => requestAnimationFrame(() => setTimeout(act));
     let turn = 0;
     const apply = ({ top = true } = {}) => {
@@ -579,10 +580,12 @@
         ? say("all_users", { all: number(all.all) }) : say("some_users", { shown: number(hits.length), all: number(all.all) });
       if (top) list.scrollTop = 0;
       redraw();
+      const rest = all.whole && !query_.wide; // whose verdicts have yet to be counted; of many, once the rows are seen
+      const soon = rest && all.users - all.drifting <= FEW;
+      if (soon) query_.scan(1);
       offer(query_.count);
-      if (!all.whole) { if (query_.wide) everyone(); return; }
-      // The rows first; then how many verdicts those without drift have.
-      if (!query_.wide) painted(() => { if (own === turn) { query_.scan(1); offer(query_.count); } });
+      if (rest && !soon) painted(() => { if (own === turn) { query_.scan(1); offer(query_.count); } });
+      if (query_.wide && !all.whole) everyone();
     };
     // The users without drift. What is shown changes only where the query is after them.
     let arriving = null;
@@ -590,6 +593,7 @@
       join(all, raw);
       things.d = all.domains.map((one) => [plain(one) || "-"]);
       const query_ = search(query.value);
+      list.dataset.whole = "";
       if (query_.wide) { apply({ top: false }); return; }
       query_.scan(0);
       query_.scan(1);

@@ -1169,12 +1169,16 @@ def painted_person(rng: Random, _fonts: Fonts, side: int) -> Image.Image:
             ((241, 194, 150), (224, 172, 105), (198, 134, 66), (141, 85, 36), (70, 40, 24), (255, 219, 190))
         )
     wide = across * rng.uniform(1.5, 2.4)
-    if rng.random() < 0.6:  # long hair, or a scarf
-        sheet.ellipse(x, middle + rng.uniform(0, 0.08), across * 1.35, down * rng.uniform(1.1, 1.5), hair)
     low = middle + down * rng.uniform(0.9, 1.15)
-    sheet.polygon(
-        [(x - wide, 1.01), (x - wide * 0.8, low + 0.1), (x, low), (x + wide * 0.8, low + 0.1), (x + wide, 1.01)], coat
-    )
+    shoulders = [(x - wide, 1.01), (x - wide * 0.8, low + 0.1), (x, low), (x + wide * 0.8, low + 0.1), (x + wide, 1.01)]
+    after = rng.random() < 0.3  # long hair, or a scarf: behind the coat, or over it
+    for at in range(2):
+        if at == after:
+            sheet.polygon(shoulders, coat)
+            if rng.random() < 0.4:
+                woven(sheet, rng, shoulders, coat)
+        elif rng.random() < 0.6:
+            sheet.ellipse(x, middle + rng.uniform(0, 0.08), across * 1.35, down * rng.uniform(1.1, 1.5), hair)
     sheet.polygon(
         [
             (x - across * 0.4, middle),
@@ -1213,7 +1217,40 @@ def painted_person(rng: Random, _fonts: Fonts, side: int) -> Image.Image:
     if rng.random() < 0.6:
         noise = np.random.default_rng(rng.getrandbits(64)).normal(0, rng.uniform(1, 9), (p, p, 1))
         sheet.image = Image.fromarray(np.clip(np.asarray(sheet.image, np.float32) + noise, 0, 255).astype(np.uint8))
+    if rng.random() < 0.25:  # held askew
+        turn, grown = rng.uniform(-25, 25), rng.uniform(1.0, 1.3)
+        tilted = sheet.image.rotate(turn, Image.Resampling.BILINEAR, fillcolor=any_colour(rng))
+        edge = (1 - 1 / grown) / 2 * p
+        sheet.image = tilted.resize(tilted.size, box=(edge, edge, p - edge, p - edge))
+    if rng.random() < 0.15:  # in a passe-partout
+        width = round(rng.uniform(0.02, 0.2) * p)
+        framed = ImageOps.expand(sheet.image, width, rng.choice(((0, 0, 0), (255, 255, 255), any_colour(rng))))
+        sheet.image = framed.resize((p, p), Image.Resampling.BILINEAR)
     return done(sheet, rng)
+
+
+def woven(sheet: Sheet, rng: Random, outline: Sequence[Point], colour: Colour) -> None:
+    """Bold cloth inside of an outline: stripes at any angle, checks or dots, in one other colour or two."""
+    mask, pen = sheet.mask()
+    pen.polygon(sheet.at(outline), fill=255)
+    turn, every = (
+        rng.choice((0.0, math.pi / 2, rng.uniform(-0.4, 0.4), rng.uniform(0, math.pi))),
+        rng.uniform(0.03, 0.14),
+    )
+    steps = np.arange(sheet.pixels, dtype=np.float32) / sheet.pixels
+    down = (steps[:, None] * math.cos(turn) + steps[None, :] * math.sin(turn)) / every % 1
+    along = (steps[None, :] * math.cos(turn) - steps[:, None] * math.sin(turn)) / every % 1
+    share = rng.uniform(0.25, 0.6)
+    kind = rng.choices(("stripes", "checks", "dots"), (70, 20, 10))[0]
+    if kind == "dots":
+        bold = np.hypot(down - 0.5, along - 0.5) < share / 2
+    else:
+        bold = down < share if kind == "stripes" else (down < share) | (along < share)
+    inside = ImageChops.multiply(mask, Image.fromarray(bold.astype(np.uint8) * 255))
+    sheet.fill(inside, against(rng, colour, rng.choice((12, 25, 45))))
+    if rng.random() < 0.2:
+        seam = ImageChops.multiply(mask, Image.fromarray(((down > 0.9) * 255).astype(np.uint8)))
+        sheet.fill(seam, any_colour(rng))
 
 
 def before_something(rng: Random, fonts: Fonts, side: int) -> Image.Image:

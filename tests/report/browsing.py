@@ -44,7 +44,7 @@ def visit(browser: Browser) -> Iterator[Open]:
         page.on("request", lambda request: request.url.startswith(beside) or complaints.append(request.url))
         page.goto(f"{path.as_uri()}{fragment}")
         if ready and options.get("java_script_enabled", True):
-            page.wait_for_selector("#list[data-ready]", state="attached")
+            page.wait_for_selector("#list[data-ready][data-whole]", state="attached")
         return page
 
     yield go
