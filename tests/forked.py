@@ -105,7 +105,7 @@ def start(program: Program, words: Sequence[str], cwd: Path, err: Path) -> Start
 def _forks(env: Mapping[str, str], *, ours: bool = False) -> bool:
     if os.name == "nt" or any(name.startswith("COVERAGE_") for name in os.environ):
         return False
-    return ours or not any(name.startswith(_STEERS) for name in env if name != "PYTHONPATH")
+    return ours or not any(name.startswith(_STEERS) and os.environ.get(name) != value for name, value in env.items())
 
 
 @cache

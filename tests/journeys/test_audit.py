@@ -29,7 +29,9 @@ def truth_of(served: Any) -> dict[tuple[str, str], dict[str, str]]:
     return {(row["user_id"], row["workload"]): row for row in served.truth() if row["in_scope"] == "true"}
 
 
-@pytest.mark.parametrize("store", ["split", "mailbox-first", "unified"])
+@pytest.mark.parametrize(
+    "store", ["split", *(pytest.param(one, marks=pytest.mark.soak) for one in ("mailbox-first", "unified"))]
+)
 def test_everything_said_of_every_copy_is_the_truth_whichever_store_graph_reads(
     tenant: Any, command: Command, store: str
 ) -> None:
@@ -55,6 +57,7 @@ def by_default(whole: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return Command(tmp_path_factory.mktemp("default"))("audit", "--config", whole.config)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("env", "workload", "way"),
     [
@@ -112,8 +115,13 @@ def test_a_tenant_without_engage_is_told_so_once_and_never_incomplete(tenant: An
     ("role", "workload", "reason", "name"),
     [
         ("graph:ProfilePhoto.Read.All", "entra", "permission_missing", "ProfilePhoto.Read.All"),
-        ("exchange:full_access_as_app", "exchange", "permission_missing", "full_access_as_app"),
-        ("sharepoint:User.Read.All", "sharepoint", "permission_missing", "User.Read.All"),
+        *(
+            pytest.param(*role, marks=pytest.mark.soak)
+            for role in (
+                ("exchange:full_access_as_app", "exchange", "permission_missing", "full_access_as_app"),
+                ("sharepoint:User.Read.All", "sharepoint", "permission_missing", "User.Read.All"),
+            )
+        ),
     ],
 )
 def test_a_missing_role_leaves_its_workload_unknown_and_names_the_permission(
@@ -171,6 +179,7 @@ def test_a_handful_of_users_gets_the_verdicts_that_the_whole_audit_gave(
     assert done.verdicts() == {key: verdict for key, verdict in all_verdicts.items() if key[0] in set(wanted)}
 
 
+@pytest.mark.soak
 def test_shards_change_nothing_and_plain_pandas_reads_the_parts(whole: Any, by_default: Any, command: Command) -> None:
     done = command("audit", "--config", whole.config, "--shard-users", "50")
     assert done.verdicts() == by_default.verdicts()

@@ -83,7 +83,14 @@ def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
 
 @pytest.mark.parametrize(
     ("places", "secret"),
-    [((), False), ((), True), (TOGETHER[0], False), (TOGETHER[1], False), (("@odata.nextLink",), True)],
+    [
+        ((), False),
+        (TOGETHER[0], False),
+        *(
+            pytest.param(*one, marks=pytest.mark.soak)
+            for one in (((), True), (TOGETHER[1], False), (("@odata.nextLink",), True))
+        ),
+    ],
 )
 def test_nothing_that_is_written_or_printed_holds_a_secret(
     tenant: Hostile, places: tuple[str, ...], secret: bool

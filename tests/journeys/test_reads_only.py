@@ -28,7 +28,11 @@ def could_write(request: dict[str, Any], origin: str) -> bool:
     return not (origin == "exchange" and path.lower() == "/ews/exchange.asmx")
 
 
-@pytest.mark.parametrize("options", [{}, {"faults": "hostile"}, {"ews": "off"}], ids=["ordinary", "failing", "EWS off"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, pytest.param({"faults": "hostile"}, marks=pytest.mark.soak), {"ews": "off"}],
+    ids=["ordinary", "failing", "EWS off"],
+)
 def test_no_request_of_an_audit_could_write(tenant: Any, command: Command, options: dict[str, str]) -> None:
     served = tenant(users=24, seed=12, request_log=True, fresh=True, **options)
     done = command("audit", "--config", served.config, "--include", "guests,shared,rooms,disabled")

@@ -51,7 +51,7 @@ def start_and_kill(served: Any, path: Path, parts: int, how: signal.Signals) -> 
     return process
 
 
-@pytest.mark.parametrize("parts", [1, 9, 20])
+@pytest.mark.parametrize("parts", [9, *(pytest.param(parts, marks=pytest.mark.soak) for parts in (1, 20))])
 def test_a_killed_run_is_finished_by_resume_with_equal_results(
     served: Any, uninterrupted: Any, command: Command, parts: int
 ) -> None:

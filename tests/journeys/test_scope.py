@@ -25,7 +25,16 @@ def test_by_default_everyone_in_scope_is_audited_and_every_other_counted(served:
     assert sum(scope["excluded"].values()) == 240 - len(expected)
 
 
-@pytest.mark.parametrize("names", ["guests", "external-members", "disabled", "unlicensed", "guests,disabled"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        "guests,disabled",
+        *(
+            pytest.param(one, marks=pytest.mark.soak)
+            for one in ("guests", "external-members", "disabled", "unlicensed")
+        ),
+    ],
+)
 def test_an_included_class_is_audited_too(served: Any, command: Command, names: str) -> None:
     plain = command("audit", "--config", served.config, *QUICK)
     done = command("audit", "--config", served.config, *QUICK, "--include", names)

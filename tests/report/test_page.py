@@ -307,6 +307,7 @@ def test_templates_are_found_in_a_wheel_before_those_beside_it(tmp_path):
         shipped(package)
 
 
+@pytest.mark.soak
 def test_three_thousand_drifting_users_in_bounded_memory(fabricate, tmp_path):
     view = fabricate(users=3_000, scenarios=("stale", "crop", "own", "never_visited"), hostile=(), distinct=200)
     write_report(fabricate(users=500, scenarios=("own",), hostile=()), tmp_path / "small")

@@ -114,7 +114,9 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("plan", list(NAMED))
+@pytest.mark.parametrize(
+    "plan", [pytest.param(plan, marks=() if plan == "hostile" else pytest.mark.soak) for plan in NAMED]
+)
 @pytest.mark.parametrize("case", list(CASES))
 def test_every_500_requests_of_a_kind_hold_everything(case: str, plan: str, tmp_path: Path) -> None:
     origin, ask, asked_for, in_batch, expected = CASES[case]

@@ -147,7 +147,7 @@ def asked(tenant: Any) -> Callable[[str], Asked]:
     return ask
 
 
-@pytest.mark.parametrize("plan", ["heavy", "hostile"])
+@pytest.mark.parametrize("plan", [pytest.param("heavy", marks=pytest.mark.soak), "hostile"])
 def test_a_named_plan_plays_every_form_within_any_500_requests(asked: Any, plan: str) -> None:
     played = [row["fault"] for row in asked(plan).requests]
     assert len(played) >= 500
@@ -195,6 +195,7 @@ def test_no_wait_that_a_named_plan_makes_or_asks_for_is_over_two_seconds() -> No
         assert max(plan.stall_s, plan.drip_s, plan.retry_after_s + 1, plan.back_off_ms / 1000) <= 2
 
 
+@pytest.mark.soak
 def test_the_same_seed_plays_the_same_faults_in_whatever_order_it_is_asked(tenant: Any) -> None:
     people = make_tenant(150, 9, photos=None, scenarios=["plain"], photo_store="split").accounts
     emails = [one.upn for one in people if one.in_scope]

@@ -26,7 +26,7 @@ from tests.soak.kills import (
 )
 
 USERS = 64
-FEW = 6
+FEW = 3
 MANY = int(os.environ.get("PHOTO_AUDITOR_SOAK_KILLS", "200"))
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on this platform")
 
