@@ -4,8 +4,9 @@ Run from the checkout, in an environment with `pip install -e '.[train]'`:
 
     python training/train.py --portraits ../shared/photos --fonts /usr/share/fonts --draw 260000
 
-What the package has was learned on from earlier weights, `--draw 150000 --epochs 6 --go-on --share 0.7`: the mean of
-what was known and what was learned tells more than either.
+What the package has was learned on twice from earlier weights, with `--epochs 6 --go-on`: `--draw 150000 --share 0.7`,
+and once people wore bold patterns `--draw 200000 --share 0.5`. The mean of what was known and what was learned tells
+more than either.
 
 Portraits: a folder; only its first half in order of names is learned from, the second is left to the benchmarks.
 Fonts: the more scripts, the better. What is drawn is kept in --cache; where that holds fewer than --draw

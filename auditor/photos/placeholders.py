@@ -16,7 +16,7 @@ import numpy as np
 from auditor.model import Fingerprint
 from auditor.photos.descriptor import Descriptor, parse
 from auditor.photos.network import CLASSES, likelihoods, nudged, seen
-from auditor.photos.thresholds import PLACEHOLDER, PLACEHOLDER_DOUBTFUL
+from auditor.photos.thresholds import PLACEHOLDER, PLACEHOLDER_COLOURFUL, PLACEHOLDER_DOUBTFUL
 from auditor.photos.variants import mirrored
 
 
@@ -80,10 +80,11 @@ def classify(fingerprint: Fingerprint, repeated: int = 1) -> Classification:
     Raises:
         ValueError: the fingerprint was made by another recipe.
     """
-    likely, drawn = _looked_at(parse(fingerprint.descriptor))
+    descriptor = parse(fingerprint.descriptor)
+    likely, drawn = _looked_at(descriptor)
     kind = PlaceholderKind(max(likely, key=likely.__getitem__))
     signal = f"It shows {_LOOKS[kind]}, {drawn:.1%} likely drawn by a service."
-    if drawn >= PLACEHOLDER.value:
+    if drawn >= (PLACEHOLDER_COLOURFUL if _strays(descriptor) > _FOURTH_COLOUR else PLACEHOLDER).value:
         return Classification(Look.PLACEHOLDER, kind, signal)
     if drawn < PLACEHOLDER_DOUBTFUL.value:
         return _photo(f"It is {1 - drawn:.1%} likely a photo, a drawing or a logo that somebody chose.")
@@ -107,6 +108,15 @@ def _looked_at(descriptor: Descriptor) -> tuple[dict[str, float], float]:
     del likely["photo"]
     return likely, float(drawn)
 
+
+def _strays(descriptor: Descriptor) -> float:
+    """Levels by which the fields stray from mixtures of three colours: all that a ground, letters and a rim make."""
+    colours = descriptor.colours.reshape(-1, 3)
+    return float(np.sqrt(max(np.linalg.eigvalsh(np.cov(colours, rowvar=False, bias=True))[0], 0.0)))
+
+
+_FOURTH_COLOUR = 5.0
+"""Levels: tiles of a service stray by 2 at most, four drawn people of five by more than this."""
 
 _SURE = 1e-9
 """No look is surer than this, however large its odds."""

@@ -85,3 +85,9 @@ def test_a_picture_is_also_looked_at_a_step_to_every_side_with_nothing_at_the_ed
         assert np.array_equal(moved[4:], view[4:])
         edges = moved[:4, 0], moved[:4, -1], moved[:4, :, 0], moved[:4, :, -1]
         assert sum(not edge.any() for edge in edges) == 1
+
+
+@pytest.mark.parametrize("side", [648, 240, 96, 48])
+def test_a_person_in_boldly_striped_clothes_is_no_placeholder(side):
+    picture = renditions.sized(drawing.portrait(3507426714329531689), side)
+    assert not classify(fingerprint(renditions.jpeg(picture, 88))).placeholder
