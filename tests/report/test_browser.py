@@ -172,7 +172,9 @@ def test_what_is_accepted_is_found_alone_and_can_be_left_out(visit: Open, except
             assert number_of(page) == int(re.search(r"\((\d+)\)$", label)[1]), label
             page.select_option("#f-v", "")
     tile = page.locator("a", has_text=re.compile(r"^\d+ accepted$")).first
+    before = page.locator("#shown").inner_text()
     tile.click()
+    expect(page.locator("#shown")).not_to_have_text(before)
     assert 0 < number_of(page) < everyone
 
 
