@@ -17,7 +17,7 @@ QUICK = (TRICKS[0], TRICKS[6])
 
 @pytest.fixture(scope="module")
 def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
-    with hostile_tenant(tmp_path_factory.mktemp("hostile"), users=70, seed=4) as running:
+    with hostile_tenant(tmp_path_factory.mktemp("hostile"), users=40, seed=4) as running:
         yield running
 
 

@@ -13,7 +13,7 @@ QUICK = ("--workload", "entra", "--photos", "none")
 
 @pytest.fixture(scope="module")
 def served(tenant: Any) -> Any:
-    return tenant(users=240, seed=11)
+    return tenant(users=120, seed=11)
 
 
 def test_by_default_everyone_in_scope_is_audited_and_every_other_counted(served: Any, command: Command) -> None:
@@ -21,8 +21,8 @@ def test_by_default_everyone_in_scope_is_audited_and_every_other_counted(served:
     expected = {row["user_id"] for row in served.truth() if row["in_scope"] == "true"}
     assert {user_id for user_id, _ in done.rows} == expected
     scope = done.manifest["scope"]
-    assert scope["directory"] == 240
-    assert sum(scope["excluded"].values()) == 240 - len(expected)
+    assert scope["directory"] == 120
+    assert sum(scope["excluded"].values()) == 120 - len(expected)
 
 
 @pytest.mark.parametrize(
