@@ -116,7 +116,7 @@ def _strays(descriptor: Descriptor) -> float:
 
 
 _FOURTH_COLOUR = 5.0
-"""Levels: tiles of a service stray by 2 at most, four drawn people of five by more than this."""
+"""Levels: the simulated tenant's tiles stray by 2 at most, nine of ten of its drawn people by more than this."""
 
 _SURE = 1e-9
 """No look is surer than this, however large its odds."""

@@ -179,19 +179,19 @@ FLAT_COLOUR = Threshold(
 PLACEHOLDER = Threshold(
     0.9,
     "likelihood, from the mean odds of six looks at a picture, from which it counts as drawn by a service",
-    "initials, silhouettes and blanks of generators that the network never saw: 99.5 % of 16,200 are above it; of"
-    " 15,120 portraits in 14 treatments (in discs, margins, dark, posterised) none is, of 7,200 logos, drawings 2.1 %",
+    "initials, silhouettes and blanks of generators that the network never saw: 99.6 % of 16,200 are above it; of"
+    " 15,120 portraits in 14 treatments (in discs, margins, dark, posterised) none is, of 7,200 logos, drawings 2.6 %",
 )
 PLACEHOLDER_COLOURFUL = Threshold(
     0.98,
     "the same likelihood where a picture holds more than three colours and their mixtures, which a service's seldom do",
-    "of 1,600 drawn people the two that come near are at 0.95 and 0.23, and it costs 1 in 500 initials with a rim of"
-    " another colour",
+    "of 1,600 drawn people the nearest are at 0.96 and 0.18; of the initials that the network is held against while it"
+    " learns, many in rims and frames of further colours, it costs 3 in 1,000",
 )
 PLACEHOLDER_DOUBTFUL = Threshold(
     0.6,
     "the same likelihood from which repetition over accounts may settle it",
-    "all of the same initials, silhouettes and blanks but 4 in 10,000 are above it, none of the portraits, and 7.4 %"
+    "all of the same initials, silhouettes and blanks but 5 in 10,000 are above it, none of the portraits, and 8.9 %"
     " of the logos",
 )
 
