@@ -564,7 +564,7 @@
     list.addEventListener("scroll", () => { asked ||= requestAnimationFrame(() => { asked = 0; draw(); }); }, { passive: true });
     addEventListener("resize", () => { const before = height; measure(); if (before !== height) redraw(); else draw(); });
 
-    const FEW = 5_000;
+    const FEW = 500;
     const painted = (act) => requestAnimationFrame(() => setTimeout(act));
     let turn = 0;
     const apply = ({ top = true } = {}) => {
@@ -592,9 +592,9 @@
     const everyone = () => arriving ||= (folder ? fetched("others", folder) : Promise.resolve(json("others"))).then((raw) => {
       join(all, raw);
       things.d = all.domains.map((one) => [plain(one) || "-"]);
-      const query_ = search(query.value);
       list.dataset.whole = "";
-      if (query_.wide) { apply({ top: false }); return; }
+      if (listed) { apply({ top: false }); return; }
+      const query_ = search(query.value);
       query_.scan(0);
       query_.scan(1);
       offer(query_.count);

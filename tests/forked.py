@@ -27,7 +27,7 @@ from typing import IO, Any
 Program = str
 """`auditor`, or `auditor.cli.simulate`: what `python -m` would run."""
 _READ_BEFORE = ("audit", "baseline", "compare", "diff", "explain", "photos", "report", "runs", "simulate", "verify")
-_STEERS = ("PYTHON", "LC_", "LANG", "COVERAGE_")
+_STEERS = ("PYTHON", "LC_", "LANG")
 
 
 def run(
@@ -91,21 +91,21 @@ class Started:
 
 def start(program: Program, words: Sequence[str], cwd: Path, err: Path) -> Started | subprocess.Popen[str]:
     """Start what goes on until it is signalled, in our own environment."""
-    if not _forks(os.environ, ours=True):
+    if not _forks(os.environ):
         with err.open("w") as errors:
             return subprocess.Popen(
                 [sys.executable, "-m", program, *words], stdout=subprocess.PIPE, stderr=errors, text=True,
                 encoding="utf-8", cwd=cwd,
             )  # fmt: skip
-    fifo = Path(tempfile.mkdtemp(), "out")
+    fifo = err.with_suffix(".stdout")
     os.mkfifo(fifo)
     return Started(_process(program, words, dict(os.environ), cwd, fifo, err), fifo)
 
 
-def _forks(env: Mapping[str, str], *, ours: bool = False) -> bool:
+def _forks(env: Mapping[str, str]) -> bool:
     if os.name == "nt" or any(name.startswith("COVERAGE_") for name in os.environ):
         return False
-    return ours or not any(name.startswith(_STEERS) and os.environ.get(name) != value for name, value in env.items())
+    return not any(name.startswith(_STEERS) and os.environ.get(name) != value for name, value in env.items())
 
 
 @cache

@@ -16,7 +16,7 @@ import numpy as np
 from auditor.model import Fingerprint
 from auditor.photos.descriptor import Descriptor, parse
 from auditor.photos.network import CLASSES, likelihoods, nudged, seen
-from auditor.photos.thresholds import PLACEHOLDER, PLACEHOLDER_COLOURFUL, PLACEHOLDER_DOUBTFUL
+from auditor.photos.thresholds import FOURTH_COLOUR, PLACEHOLDER, PLACEHOLDER_COLOURFUL, PLACEHOLDER_DOUBTFUL
 from auditor.photos.variants import mirrored
 
 
@@ -84,7 +84,9 @@ def classify(fingerprint: Fingerprint, repeated: int = 1) -> Classification:
     likely, drawn = _looked_at(descriptor)
     kind = PlaceholderKind(max(likely, key=likely.__getitem__))
     signal = f"It shows {_LOOKS[kind]}, {drawn:.1%} likely drawn by a service."
-    if drawn >= (PLACEHOLDER_COLOURFUL if _strays(descriptor) > _FOURTH_COLOUR else PLACEHOLDER).value:
+    if drawn >= PLACEHOLDER.value and (
+        drawn >= PLACEHOLDER_COLOURFUL.value or _strays(descriptor) <= FOURTH_COLOUR.value
+    ):
         return Classification(Look.PLACEHOLDER, kind, signal)
     if drawn < PLACEHOLDER_DOUBTFUL.value:
         return _photo(f"It is {1 - drawn:.1%} likely a photo, a drawing or a logo that somebody chose.")
@@ -114,9 +116,6 @@ def _strays(descriptor: Descriptor) -> float:
     colours = descriptor.colours.reshape(-1, 3)
     return float(np.sqrt(max(np.linalg.eigvalsh(np.cov(colours, rowvar=False, bias=True))[0], 0.0)))
 
-
-_FOURTH_COLOUR = 5.0
-"""Levels: the simulated tenant's tiles stray by 2 at most, nine of ten of its drawn people by more than this."""
 
 _SURE = 1e-9
 """No look is surer than this, however large its odds."""

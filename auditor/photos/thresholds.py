@@ -182,9 +182,15 @@ PLACEHOLDER = Threshold(
     "initials, silhouettes and blanks of generators that the network never saw: 99.6 % of 16,200 are above it; of"
     " 15,120 portraits in 14 treatments (in discs, margins, dark, posterised) none is, of 7,200 logos, drawings 2.6 %",
 )
+FOURTH_COLOUR = Threshold(
+    5.0,
+    "levels by which the mean colours of 64 fields stray from mixtures of three, up to which a picture may be a ground,"
+    " letters and a rim",
+    "tiles of the simulated tenant stray by 2 at most, nine of ten of its drawn people by more than 5",
+)
 PLACEHOLDER_COLOURFUL = Threshold(
     0.98,
-    "the same likelihood where a picture holds more than three colours and their mixtures, which a service's seldom do",
+    "the likelihood that it takes where a picture strays further than that",
     "of 1,600 drawn people the nearest are at 0.96 and 0.18; of the initials that the network is held against while it"
     " learns, many in rims and frames of further colours, it costs 3 in 1,000",
 )

@@ -115,11 +115,12 @@ def program(tmp_path: Path) -> Callable[..., Ended]:
     def run(*words: object, **options: Any) -> Ended:
         kept = {name: os.environ[name] for name in ("PATH", "COVERAGE_PROCESS_CONFIG") if name in os.environ}
         given = {**kept, "HOME": str(tmp_path), "NO_COLOR": "1"}
-        command = [sys.executable, "-m", "auditor", *map(str, words)]
+        said = [str(word) for word in words]
         if options:
+            command = [sys.executable, "-m", "auditor", *said]
             done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, env=given, **options)
         else:
-            done = forked.run("auditor", command[3:], given, tmp_path)
+            done = forked.run("auditor", said, given, tmp_path)
         out, err = done.stdout.decode(), done.stderr.decode()
         assert "Traceback" not in err, err
         return Ended(done.returncode, out, err)
