@@ -6,8 +6,6 @@ import hashlib
 import io
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -112,15 +110,10 @@ class Ended:
 def program(tmp_path: Path) -> Callable[..., Ended]:
     """`photo-auditor` as its users run it."""
 
-    def run(*words: object, **options: Any) -> Ended:
+    def run(*words: object) -> Ended:
         kept = {name: os.environ[name] for name in ("PATH", "COVERAGE_PROCESS_CONFIG") if name in os.environ}
         given = {**kept, "HOME": str(tmp_path), "NO_COLOR": "1"}
-        said = [str(word) for word in words]
-        if options:
-            command = [sys.executable, "-m", "auditor", *said]
-            done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, env=given, **options)
-        else:
-            done = forked.run("auditor", said, given, tmp_path)
+        done = forked.run("auditor", [str(word) for word in words], given, tmp_path)
         out, err = done.stdout.decode(), done.stderr.decode()
         assert "Traceback" not in err, err
         return Ended(done.returncode, out, err)
