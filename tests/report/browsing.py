@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 Open = Callable[..., Page]
 PATIENCE = 150_000
@@ -51,6 +51,11 @@ def visit(browser: Browser) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def expect_number(page: Page, number: int, about: str = "") -> None:
+    """The page says within the patience that so many users fit: it hears of a new address some time after a click."""
+    expect(page.locator("#shown"), about or None).to_have_text(re.compile(rf"{number:,}(?![\d,]).*"), timeout=PATIENCE)
 
 
 def number_of(page: Page) -> int:

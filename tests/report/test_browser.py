@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from auditor.diagnosis.fixes import FIXES
 from auditor.model import DRIFT
 from auditor.report import tally, write_report
-from tests.report.browsing import Open, number_of
+from tests.report.browsing import Open, expect_number, number_of
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def someone(view: Any, **wanted: str) -> str:
 def test_nothing_a_screen_reader_would_stumble_over_in_either_theme(visit: Open, report: Any, scheme: str) -> None:
     view, path = report
     page = visit(path, color_scheme=scheme)
-    assert number_of(page) == tally(view).drifting
+    expect_number(page, tally(view).drifting)
     for step in (
         lambda: None,
         lambda: page.keyboard.press("?"),
@@ -71,11 +71,11 @@ def test_a_tile_filters_the_findings(visit: Open, report: Any) -> None:
     page = visit(path)
     page.locator('a[data-q="w:yammer v:variant"]').click()
     expect(page.locator("#f-w")).to_have_value("yammer")
-    assert number_of(page) == len(drifting(view, workload="yammer", verdict="variant"))
+    expect_number(page, len(drifting(view, workload="yammer", verdict="variant")))
     assert page.input_value("#q") == "w:yammer v:variant"
     page.get_by_role("button", name="Clear").click()
     expect(page.locator("#q")).to_have_value("")
-    assert number_of(page) == tally(view).drifting
+    expect_number(page, tally(view).drifting)
 
 
 def test_every_number_on_a_tile_lists_so_many_users(visit: Open, report: Any) -> None:
@@ -100,7 +100,7 @@ def test_who_has_one_picture_is_listed_and_found_by_a_click(visit: Open, fabrica
     expect(section).to_contain_text("and 7 more")
     expect(section).to_contain_text("1 more picture:")
     section.get_by_role("link", name=several[1]).click()
-    assert number_of(page) == 1
+    expect_number(page, 1)
     expect(page.locator("#list")).to_contain_text(several[1])
 
 
@@ -108,7 +108,7 @@ def test_whoever_is_in_step_is_found_when_asked_for(visit: Open, report: Any) ->
     view, path = report
     in_step = sorted(set(view.users["user_id"]) - drifting(view))
     page = visit(path, "#q=v:any")
-    assert number_of(page) == len(view.users)
+    expect_number(page, len(view.users))
     page = visit(path, f"#user={in_step[0]}")
     dialog = page.locator("#user")
     expect(dialog).to_contain_text(view.users.set_index("user_id").loc[in_step[0], "upn"])
@@ -139,7 +139,7 @@ def test_every_filter_says_how_many_it_leaves_and_then_leaves_so_many(visit: Ope
         assert options, field
         for place, option in list(enumerate(options, 1))[:3]:
             page.select_option(f"#f-{field}", index=place)
-            assert number_of(page) == int(re.search(r"\((\d+)\)$", option)[1]), option
+            expect_number(page, int(re.search(r"\((\d+)\)$", option)[1]), option)
             page.select_option(f"#f-{field}", index=0)
 
 
@@ -158,18 +158,18 @@ def test_what_is_accepted_is_found_alone_and_can_be_left_out(visit: Open, except
     drift = view.verdicts[view.verdicts["verdict"].isin(DRIFT)]
     settled = drift["accepted"] != ""
     page = visit(path, "#q=v:accepted")
-    assert number_of(page) == drift.loc[settled, "user_id"].nunique()
+    expect_number(page, drift.loc[settled, "user_id"].nunique())
     page = visit(path, "#q=!v:accepted")
-    assert number_of(page) == drift.loc[~settled, "user_id"].nunique()
+    expect_number(page, drift.loc[~settled, "user_id"].nunique())
     page = visit(path, "#q=v:missing")
-    assert number_of(page) == drift.loc[drift["verdict"] == "missing", "user_id"].nunique()
+    expect_number(page, drift.loc[drift["verdict"] == "missing", "user_id"].nunique())
     page = visit(path)
     everyone = number_of(page)
     for option in page.locator("#f-v option").all():
         value, label = option.get_attribute("value"), option.inner_text()
         if value not in {"", "any"}:
             page.select_option("#f-v", value)
-            assert number_of(page) == int(re.search(r"\((\d+)\)$", label)[1]), label
+            expect_number(page, int(re.search(r"\((\d+)\)$", label)[1]), label)
             page.select_option("#f-v", "")
     tile = page.locator("a", has_text=re.compile(r"^\d+ accepted$")).first
     before = page.locator("#shown").inner_text()
@@ -206,7 +206,7 @@ def test_a_query_finds_what_it_says(visit: Open, report: Any) -> None:
     for query, fits in QUERIES.items():
         page.locator("#q:focus").fill(query)
         wanted = fits(view)
-        assert number_of(page) == len(wanted), query
+        expect_number(page, len(wanted), query)
         links = page.locator(".finding a").evaluate_all(
             "all => all.map(a => new URLSearchParams(a.hash.slice(1)).get('user'))"
         )
@@ -214,7 +214,7 @@ def test_a_query_finds_what_it_says(visit: Open, report: Any) -> None:
         assert bool(links) == bool(wanted), query
         assert page.locator("#nothing").is_visible() is not bool(wanted), query
     page.keyboard.press("Escape")
-    assert number_of(page) == tally(view).drifting
+    expect_number(page, tally(view).drifting)
 
 
 def people(view: Any, domain: str = "", **wanted: str) -> set[str]:
@@ -236,7 +236,7 @@ def test_all_state_is_in_the_address(visit: Open, report: Any) -> None:
     expect(again.locator("#user h2")).to_have_text(first)
     assert again.input_value("#q") == "w:sharepoint"
     assert again.input_value("#sort") == "distance"
-    assert number_of(again) == len(drifting(view, workload="sharepoint"))
+    expect_number(again, len(drifting(view, workload="sharepoint")))
     page.go_back()
     expect(page.locator("#user")).to_be_hidden()
 
@@ -258,7 +258,7 @@ def test_a_linked_finding_that_a_filter_hides_relaxes_the_filter(visit: Open, re
     page = visit(path, f"#q=v:broken&user={user}")
     expect(page.locator("#user")).to_be_visible()
     assert page.input_value("#q") == ""
-    assert number_of(page) == tally(view).drifting
+    expect_number(page, tally(view).drifting)
     assert "cleared" in page.locator("#said").inner_text()
 
 

@@ -16,7 +16,7 @@ from auditor.model import DRIFT
 from auditor.report import ReportPaths, write_report
 from auditor.report.data import USERS_A_PART
 from auditor.report.page import IN_ONE_FILE, USERS_A_PAGE
-from tests.report.browsing import Open, number_of
+from tests.report.browsing import Open, expect_number, number_of
 
 USERS = IN_ONE_FILE + 4
 """With drift; a third as many are in step."""
@@ -62,7 +62,7 @@ def test_only_what_is_in_sight_is_loaded_and_drawn_to_the_last_row(visit: Open, 
     page = visit(paths.html)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    assert number_of(page) == USERS
+    expect_number(page, USERS)
     assert page.locator("#list li.finding").count() < 30
     page.keyboard.press("j")
     page.keyboard.press("End")
@@ -76,7 +76,7 @@ def test_only_what_is_in_sight_is_loaded_and_drawn_to_the_last_row(visit: Open, 
     expect(page.locator("#user .frame img").first).to_be_visible()
     page.keyboard.press("Escape")
     page.fill("#q", "v:variant")
-    assert number_of(page) == (view.verdicts["verdict"] == "variant").sum()
+    expect_number(page, (view.verdicts["verdict"] == "variant").sum())
 
 
 @pytest.mark.parametrize("drifts", [True, False], ids=["who drifts", "who is in step"])
@@ -98,9 +98,9 @@ def test_users_in_step_come_after_the_first_rows_and_are_counted_and_listed_with
     page.fill("#q", "finance")
     fits = view.users["department"] == "Finance"
     expect(page.locator("#f-v")).to_contain_text(f"Same photo ({fits.sum():,})")
-    assert number_of(page) == (fits & view.users["user_id"].isin(drifting_ids(view))).sum()
+    expect_number(page, (fits & view.users["user_id"].isin(drifting_ids(view))).sum())
     page.fill("#q", "v:any")
-    assert number_of(page) == len(view.users)
+    expect_number(page, len(view.users))
     drawn = page.locator("#list li.finding a").all_inner_texts()
     assert drawn == sorted(view.users["display_name"], key=str.casefold)[: len(drawn)]
     page.select_option("#sort", "-name")
