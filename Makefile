@@ -63,7 +63,7 @@ $(STAMP)-fuzz: $(BIN)/python pyproject.toml
 
 $(STAMP)-lint: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint]'
-	@touch $@
+	@touch $@ $(STAMP)-test
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -26,7 +26,6 @@ from typing import IO, Any
 
 Program = str
 """`auditor`, or `auditor.cli.simulate`: what `python -m` would run."""
-_READ_BEFORE = ("audit", "baseline", "compare", "diff", "explain", "photos", "report", "runs", "simulate", "verify")
 _STEERS = ("PYTHON", "LC_", "LANG")
 
 
@@ -111,7 +110,7 @@ def _forks(env: Mapping[str, str]) -> bool:
 @cache
 def _context() -> Any:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([f"auditor.cli.{name}" for name in _READ_BEFORE])
+    context.set_forkserver_preload(["tests.read_before"])
     return context
 
 

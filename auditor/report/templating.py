@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -46,6 +47,11 @@ def environment(override: Path | None = None) -> jinja2.Environment:
     """
     if override is not None and not override.is_dir():
         raise NotADirectoryError(f"no folder of templates: {override}")
+    return _environment(override)
+
+
+@cache  # so that a template is compiled once, however many pages are written
+def _environment(override: Path | None) -> jinja2.Environment:
     folders = [shipped()] if override is None else [override, shipped()]
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folders),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from auditor.collectors.build import permissions
 from auditor.diagnosis.causes import explained
 from auditor.diagnosis.rules import RULES, WITHOUT_DRIFT
 from auditor.model import Workload
-from tests.journeys.conftest import Command
+from tests.journeys.conftest import Command, Outcome
 
 USERS = 180
 
@@ -29,14 +30,8 @@ def truth_of(served: Any) -> dict[tuple[str, str], dict[str, str]]:
     return {(row["user_id"], row["workload"]): row for row in served.truth() if row["in_scope"] == "true"}
 
 
-@pytest.mark.parametrize(
-    "store", ["split", *(pytest.param(one, marks=pytest.mark.soak) for one in ("mailbox-first", "unified"))]
-)
-def test_everything_said_of_every_copy_is_the_truth_whichever_store_graph_reads(
-    tenant: Any, command: Command, store: str
-) -> None:
-    served = tenant(users=USERS, seed=11, photo_store=store)
-    done = command("audit", "--config", served.config)
+def assert_true(done: Outcome, served: Any) -> None:
+    """Status, verdict, cause and bytes of every copy are what truth.csv says."""
     truth = truth_of(served)
     assert done.code == 1, done.err
     rows = done.rows
@@ -55,6 +50,40 @@ def test_everything_said_of_every_copy_is_the_truth_whichever_store_graph_reads(
 @pytest.fixture(scope="module")
 def by_default(whole: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return Command(tmp_path_factory.mktemp("default"))("audit", "--config", whole.config)
+
+
+@pytest.fixture(scope="module")
+def some(by_default: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A file with a few users, all verdicts among them, and the verdicts that the whole audit gave them."""
+    by_verdict: dict[str, list[str]] = {}
+    for (user_id, _), row in sorted(by_default.rows.items()):
+        by_verdict.setdefault(row["verdict"], []).append(user_id)
+    wanted = sorted({user_id for users in by_verdict.values() for user_id in dict.fromkeys(users[:6])})
+    assert len(wanted) < USERS / 3
+    file = tmp_path_factory.mktemp("some") / "some.csv"
+    file.write_text("user_id\n" + "\n".join(wanted) + "\n", encoding="utf-8")
+    return Some(file, {key: verdict for key, verdict in by_default.verdicts().items() if key[0] in set(wanted)})
+
+
+@dataclass(frozen=True)
+class Some:
+    file: Path
+    by_default: dict[tuple[str, str], str]
+
+    def verdicts(self, *, without: str) -> dict[tuple[str, str], str]:
+        """The verdicts of the whole audit on these users, but for one workload's."""
+        return {key: verdict for key, verdict in self.by_default.items() if key[1] != without}
+
+
+def test_everything_said_of_every_copy_is_the_truth(whole: Any, by_default: Any) -> None:
+    assert_true(by_default, whole)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("store", ["mailbox-first", "unified"])
+def test_everything_said_is_the_truth_whichever_store_graph_reads(tenant: Any, command: Command, store: str) -> None:
+    served = tenant(users=USERS, seed=11, photo_store=store)
+    assert_true(command("audit", "--config", served.config), served)
 
 
 @pytest.mark.soak
@@ -76,11 +105,12 @@ def test_another_way_of_reading_gives_the_same_verdicts(
 
 
 def test_with_a_secret_only_sharepoint_is_unchecked_and_the_run_says_why(
-    whole: Any, by_default: Any, command: Command
+    whole: Any, some: Any, command: Command
 ) -> None:
-    done = command("audit", "--config", whole.config, env={"AZURE_CLIENT_SECRET": whole.info["client_secret"]})
+    secret = {"AZURE_CLIENT_SECRET": whole.info["client_secret"]}
+    done = command("audit", "--config", whole.config, "--users-from", some.file, env=secret)
     assert done.code == 4
-    assert done.verdicts(without="sharepoint") == by_default.verdicts(without="sharepoint")
+    assert done.verdicts(without="sharepoint") == some.verdicts(without="sharepoint")
     rows = [row for (_, workload), row in done.rows.items() if workload == "sharepoint"]
     assert {(row["status"], row["verdict"]) for row in rows} == {("unknown", "unchecked")}
     assert {row["reason"] for row in rows} == {"sign_in_needs_certificate"}
@@ -88,18 +118,17 @@ def test_with_a_secret_only_sharepoint_is_unchecked_and_the_run_says_why(
     assert whole.info["client_secret"] not in done.out + done.err + json.dumps(done.manifest)
 
 
-def test_with_ews_off_only_exchange_is_unchecked_and_that_is_no_fault(
-    tenant: Any, by_default: Any, command: Command
-) -> None:
+def test_with_ews_off_only_exchange_is_unchecked_and_that_is_no_fault(tenant: Any, some: Any, command: Command) -> None:
     served = tenant(users=USERS, seed=11, ews="off")
-    done = command("audit", "--config", served.config)
+    asked = ("audit", "--config", served.config, "--users-from", some.file)
+    done = command(*asked)
     assert done.code == 1
-    assert done.verdicts(without="exchange") == by_default.verdicts(without="exchange")
+    assert done.verdicts(without="exchange") == some.verdicts(without="exchange")
     rows = [row for (_, workload), row in done.rows.items() if workload == "exchange"]
     assert {(row["status"], row["verdict"], row["reason"]) for row in rows} == {
         ("unknown", "unchecked", "not_separately_readable")
     }
-    assert command("audit", "--config", served.config, "--require", "exchange").code == 4
+    assert command(*asked, "--workload", "entra", "--workload", "exchange", "--require", "exchange").code == 4
 
 
 def test_a_tenant_without_engage_is_told_so_once_and_never_incomplete(tenant: Any, command: Command) -> None:
@@ -168,15 +197,13 @@ def test_named_users_are_audited_whatever_class_they_are_of(whole: Any, command:
     assert {workload: row["status"] for (_, workload), row in done.rows.items()} == expected
 
 
-def test_a_handful_of_users_gets_the_verdicts_that_the_whole_audit_gave(
-    whole: Any, by_default: Any, command: Command
-) -> None:
-    wanted = sorted({user_id for user_id, _ in by_default.rows})[:12]
-    file = command.folder / "wanted.csv"
-    file.write_text("user_id\n" + "\n".join(wanted) + "\n", encoding="utf-8")
-    done = command("audit", "--config", whole.config, "--users-from", file)
-    all_verdicts = by_default.verdicts()
-    assert done.verdicts() == {key: verdict for key, verdict in all_verdicts.items() if key[0] in set(wanted)}
+def test_a_few_users_get_the_verdicts_that_the_whole_audit_gave(whole: Any, some: Any, command: Command) -> None:
+    done = command("audit", "--config", whole.config, "--users-from", some.file, "--photos", "all")
+    assert done.verdicts() == some.by_default
+    # What was kept is every picture that could be read, of users in step too.
+    assert kept(done) >= {
+        row["sha256"] for row in done.rows.values() if row["sha256"] and row["status"] != "unreadable"
+    }
 
 
 @pytest.mark.soak
@@ -189,12 +216,13 @@ def test_shards_change_nothing_and_plain_pandas_reads_the_parts(whole: Any, by_d
     assert len(frame) == done.manifest["scope"]["in_scope"]
 
 
+def kept(outcome: Any) -> set[str]:
+    return {file.stem for file in (outcome.run / "photos").glob("*/*")}
+
+
 def test_only_pictures_of_drifting_users_are_kept_unless_asked_otherwise(
     whole: Any, by_default: Any, command: Command
 ) -> None:
-    def kept(outcome: Any) -> set[str]:
-        return {file.stem for file in (outcome.run / "photos").glob("*/*")}
-
     drifting = {user_id for (user_id, _), row in by_default.rows.items() if row["verdict"] in {
         "variant", "mismatch", "missing", "placeholder", "broken", "unexpected"}}  # fmt: skip
     assert kept(by_default) == {
@@ -202,11 +230,8 @@ def test_only_pictures_of_drifting_users_are_kept_unless_asked_otherwise(
         for (user_id, _), row in by_default.rows.items()
         if row["sha256"] and row["status"] != "unreadable" and user_id in drifting
     }
-    assert kept(command("audit", "--config", whole.config, "--photos", "none")) == set()
-    everything = kept(command("audit", "--config", whole.config, "--photos", "all"))
-    assert everything >= {
-        row["sha256"] for row in by_default.rows.values() if row["sha256"] and row["status"] != "unreadable"
-    }
+    user = "--user", min(drifting)
+    assert kept(command("audit", "--config", whole.config, *user, "--photos", "none")) == set()
 
 
 def test_no_secret_and_no_token_stands_in_anything_that_was_written(whole: Any, by_default: Any) -> None:

@@ -16,7 +16,7 @@ from tests.journeys.conftest import Command
 
 @pytest.fixture(scope="module")
 def served(tenant: Any) -> Any:
-    return tenant(users=40, seed=2, scenarios="plain")
+    return tenant(users=16, seed=2, scenarios="plain")
 
 
 def changed(served: Any, folder: Path, pattern: str, replacement: str) -> Path:

@@ -21,12 +21,13 @@ import pytest
 
 from tests.journeys.conftest import Command
 
-USERS = 72
+USERS = 40
 
 
 @pytest.fixture(scope="module")
 def served(tenant: Any) -> Any:
-    return tenant(users=USERS, seed=7)
+    scenarios = "in_step,swapped,stale_entra,missing_sharepoint,placeholder_copy,engage_own_photo,guest,shared_picture"
+    return tenant(users=USERS, seed=7, scenarios=scenarios)
 
 
 @pytest.fixture(scope="module")

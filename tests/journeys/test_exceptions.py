@@ -29,7 +29,7 @@ until = {until}
 
 @pytest.fixture(scope="module")
 def served(tenant: Any) -> Any:
-    return tenant(users=60, seed=11)
+    return tenant(users=40, seed=11)
 
 
 @pytest.fixture(scope="module")

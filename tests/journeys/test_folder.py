@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no such limit
 
 @pytest.fixture(scope="module")
 def served(tenant: Any) -> Any:
-    return tenant(users=64, seed=11, request_log=True)
+    return tenant(users=24, seed=11, request_log=True)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def test_a_damaged_part_of_an_interrupted_run_is_told_and_asked_again(
     served: Any, whole: Unbroken, command: Command, how: str
 ) -> None:
     run = command.folder / "run"
-    parts = [part for part in interrupted(served, run, 60)["parts"] if part.startswith("observations/")]
+    parts = [part for part in interrupted(served, run, 20)["parts"] if part.startswith("observations/")]
     rng = random.Random(4)
     hurt = rng.sample(sorted(parts), 3)
     for part in hurt:
@@ -158,7 +158,7 @@ def test_a_damaged_part_of_an_interrupted_run_is_told_and_asked_again(
 
 def test_a_damaged_checkpoint_is_read_again(served: Any, whole: Unbroken, command: Command) -> None:
     run = command.folder / "run"
-    interrupted(served, run, 45)
+    interrupted(served, run, 15)
     file = run / "work" / "yammer" / "page-000001.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(run / "users" / "part-00000.parquet", file)
@@ -172,7 +172,7 @@ def test_a_damaged_checkpoint_is_read_again(served: Any, whole: Unbroken, comman
 
 def test_a_damaged_list_of_users_is_refused_and_nothing_is_touched(served: Any, command: Command) -> None:
     run = command.folder / "run"
-    interrupted(served, run, 60)
+    interrupted(served, run, 20)
     part = run / "users" / "part-00001.parquet"
     part.write_bytes(part.read_bytes()[:-3])
     before = {file: file.read_bytes() for file in run.rglob("*.parquet")}
@@ -184,7 +184,7 @@ def test_a_damaged_list_of_users_is_refused_and_nothing_is_touched(served: Any, 
 
 def test_a_manifest_that_was_changed_is_refused_and_nothing_is_touched(served: Any, command: Command) -> None:
     run = command.folder / "run"
-    interrupted(served, run, 60)
+    interrupted(served, run, 20)
     file = run / "manifest.json"
     file.write_text(file.read_text(encoding="utf-8").replace('"rows": 3', '"rows": 4', 1), encoding="utf-8")
     before = file.read_bytes()
@@ -212,7 +212,7 @@ def test_everything_in_a_run_is_for_its_owner_alone(served: Any, command: Comman
 
 def test_files_of_an_interrupted_run_are_for_its_owner_alone_too(served: Any, command: Command) -> None:
     run = command.folder / "run"
-    interrupted(served, run, 50)
+    interrupted(served, run, 16)
     modes = {stat.S_IMODE(path.stat().st_mode) for path in run.rglob("*") if path.is_file()}
     assert modes == {0o600}
 

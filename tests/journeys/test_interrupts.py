@@ -54,18 +54,18 @@ main()
 
 @pytest.fixture(scope="module")
 def served(tenant: Any) -> Any:
-    return tenant(users=30, seed=7)
+    return tenant(users=16, seed=7)
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(served: Any, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    return Command(tmp_path_factory.mktemp("whole"))("audit", "--config", served.config, "--shard-users", "10")
+    return Command(tmp_path_factory.mktemp("whole"))("audit", "--config", served.config, "--shard-users", "5")
 
 
 def audit(served: Any, command: Command, script: str, *given: object) -> Outcome:
     """An audit in which a script of ours chooses the moment of the interrupt."""
     path = command.folder / "run"
-    words = ["audit", "--config", str(served.config), "--run", str(path), "--shard-users", "10", "--quiet"]
+    words = ["audit", "--config", str(served.config), "--run", str(path), "--shard-users", "5", "--quiet"]
     done = subprocess.run(
         [sys.executable, "-c", script, *map(str, given), *words],
         capture_output=True, text=True, encoding="utf-8", check=False,

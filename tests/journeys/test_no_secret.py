@@ -77,7 +77,7 @@ def everything(tenant: Hostile, said: str) -> list[tuple[str, bytes]]:
 
 @pytest.fixture(scope="module")
 def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
-    with hostile_tenant(tmp_path_factory.mktemp("secrets"), users=40, seed=4) as running:
+    with hostile_tenant(tmp_path_factory.mktemp("secrets"), users=24, seed=4) as running:
         yield running
 
 

@@ -19,12 +19,12 @@ from tests.journeys.conftest import Command
 
 @pytest.fixture(scope="module")
 def served(tenant: Any) -> Any:
-    return tenant(users=64, seed=7, request_log=True)
+    return tenant(users=24, seed=7, request_log=True)
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(served: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return Command(tmp_path_factory.mktemp("whole"))("audit", "--config", served.config, "--shard-users", "10")
+    return Command(tmp_path_factory.mktemp("whole"))("audit", "--config", served.config, "--shard-users", "4")
 
 
 def same(rows: dict[Any, dict[str, str]]) -> dict[Any, dict[str, str]]:
@@ -39,7 +39,7 @@ def start_and_kill(served: Any, path: Path, parts: int, how: signal.Signals) -> 
     """Start an audit, and stop it once the manifest names so many parts."""
     process = subprocess.Popen(
         [sys.executable, "-m", "auditor", "audit", "--config", str(served.config), "--run", str(path),
-         "--shard-users", "10"],
+         "--shard-users", "4"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     manifest = path / "manifest.json"

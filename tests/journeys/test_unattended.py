@@ -41,7 +41,7 @@ POSIX = pytest.mark.skipif(os.name == "nt", reason="the recipe is for other syst
 
 @pytest.fixture(scope="module")
 def served(tenant: Any) -> Any:
-    return tenant(users=30, seed=11)
+    return tenant(users=16, seed=11)
 
 
 @pytest.fixture
