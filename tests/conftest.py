@@ -141,6 +141,14 @@ def contracts() -> Path:
     return folder
 
 
+_LONG = {"journeys", "soak"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole audits begin first: a long file that begins last is waited for by everybody else."""
+    items.sort(key=lambda item: item.path.parent.name not in _LONG)
+
+
 # -- a skipped test is a failed suite, but for what the project may not commit ----------------------------------
 
 ALLOWED_SKIPS = ("portraits", "contracts", "on this platform")

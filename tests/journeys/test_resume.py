@@ -86,7 +86,7 @@ def test_a_resumed_run_never_lists_again_and_asks_only_for_what_is_missing(serve
     assert batches <= 2 * (shards(path) - complete)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)])
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT for one process on this platform")
 def test_an_interrupt_ends_with_130_and_says_how_to_go_on(served: Any, command: Command, how: signal.Signals) -> None:
     path = command.folder / "interrupted"
