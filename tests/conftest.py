@@ -145,7 +145,10 @@ _LONG = {"journeys", "soak"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole audits begin first: a long file that begins last is waited for by everybody else."""
+    """Whole audits begin first: a long file that begins last is waited for by everybody else.
+
+    The order is kept by `--no-loadscope-reorder`; by itself xdist begins with the files of the most tests.
+    """
     items.sort(key=lambda item: item.path.parent.name not in _LONG)
 
 
