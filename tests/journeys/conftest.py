@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,27 @@ def on_a_terminal(words: list[str], env: dict[str, str], folder: Path) -> tuple[
     reader.join(5)
     os.close(ours)
     return process.returncode, out, shown.decode("utf-8", "replace")
+
+
+def start_audit(served: Any, path: Path, *words: str) -> subprocess.Popen[str]:
+    """An audit in a process of its own, to be stopped while it is at it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "auditor", "audit", "--config", str(served.config), "--run", str(path), *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def parts_of(path: Path) -> list[str]:
+    """The parts that a run's manifest names; none before there is one."""
+    file = path / "manifest.json"
+    return sorted(json.loads(file.read_text(encoding="utf-8"))["parts"]) if file.exists() else []
+
+
+def wait_until(process: subprocess.Popen[Any], reached: Callable[[], bool]) -> None:
+    """Until that holds or the process has ended. Asks now and then only: the processor is for what is waited for."""
+    while process.poll() is None and not reached():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.005)
 
 
 @pytest.fixture

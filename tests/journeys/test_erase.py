@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from tests.journeys.conftest import Command
+from tests.journeys.conftest import Command, parts_of, start_audit, wait_until
 
 USERS = 40
 
@@ -183,8 +183,7 @@ def test_an_erasure_that_is_killed_is_seen_and_can_be_run_again(copied: Path, co
             [sys.executable, "-m", "auditor", "erase", "--user", upn, "--yes", str(run)],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        while process.poll() is None and b'"underway"' not in (run / "manifest.json").read_bytes():
-            pass
+        wait_until(process, lambda run=run: b'"underway"' in (run / "manifest.json").read_bytes())  # type: ignore[misc]
         moment = time.monotonic() + rng.random() * 0.2 * number
         while time.monotonic() < moment:
             pass
@@ -223,16 +222,10 @@ def test_a_person_is_erased_from_an_interrupted_run_and_stays_erased_when_it_is_
     served: Any, command: Command
 ) -> None:
     path = command.folder / "interrupted"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "auditor", "audit", "--config", str(served.config), "--run", str(path),
-         "--shard-users", "6", "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    while process.poll() is None:
-        file = path / "manifest.json"
-        if file.exists() and sum("observ" in part for part in json.loads(file.read_text())["parts"]) >= 12:
-            break
+    process = start_audit(served, path, "--shard-users", "6", "--quiet")
+    wait_until(process, lambda: sum("observ" in part for part in parts_of(path)) >= 12)
     process.kill()
-    process.wait()
+    process.communicate()
     upn = pq.read_table(path / "users" / "part-00000.parquet").to_pylist()[0]["upn"]
     wanted = needles(path, upn)
     assert command("erase", "--user", upn, path, "--yes").code == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import resource
@@ -10,7 +9,6 @@ import shutil
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.conftest import Command
+from tests.journeys.conftest import Command, parts_of, start_audit, wait_until
 from tests.soak.kills import SHARD_USERS, Unbroken, differences, kill_and_resume, unbroken
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no such limits and mounts on this platform")
@@ -48,20 +46,22 @@ def audit(served: Any, path: Path, limit: int | None = None) -> subprocess.Compl
     )  # fmt: skip
 
 
-def interrupted(served: Any, path: Path, parts: int) -> dict[str, Any]:
-    """An audit that was killed once so many parts were there; its manifest."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "auditor", "audit", "--config", str(served.config), "--run", str(path),
-         "--shard-users", str(SHARD_USERS), "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    file = path / "manifest.json"
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if file.exists() and len(json.loads(file.read_text(encoding="utf-8"))["parts"]) >= parts:
-            break
+@pytest.fixture(scope="module")
+def killed(served: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was killed once 20 parts were there."""
+    path = tmp_path_factory.mktemp("killed") / "run"
+    process = start_audit(served, path, "--shard-users", str(SHARD_USERS), "--quiet")
+    wait_until(process, lambda: len(parts_of(path)) >= 20)
     process.kill()
-    process.wait()
-    return dict(json.loads(file.read_text(encoding="utf-8")))
+    process.communicate()
+    assert process.returncode < 0, "it was over before it could be killed"
+    return path
+
+
+@pytest.fixture
+def interrupted(killed: Path, command: Command) -> Path:
+    """A copy of it, to be damaged."""
+    return Path(shutil.copytree(killed, command.folder / "run"))
 
 
 @contextmanager
@@ -135,12 +135,11 @@ def test_a_folder_that_cannot_be_written_is_named_and_its_report_can_go_elsewher
 
 @pytest.mark.parametrize("how", ["flipped", *(pytest.param(how, marks=pytest.mark.soak) for how in ("cut", "gone"))])
 def test_a_damaged_part_of_an_interrupted_run_is_told_and_asked_again(
-    served: Any, whole: Unbroken, command: Command, how: str
+    whole: Unbroken, interrupted: Path, command: Command, how: str
 ) -> None:
-    run = command.folder / "run"
-    parts = [part for part in interrupted(served, run, 20)["parts"] if part.startswith("observations/")]
+    run = interrupted
     rng = random.Random(4)
-    hurt = rng.sample(sorted(parts), 3)
+    hurt = rng.sample([part for part in parts_of(run) if part.startswith("observations/")], 3)
     for part in hurt:
         data = bytearray((run / part).read_bytes())
         data[rng.randrange(len(data))] ^= 64
@@ -156,9 +155,8 @@ def test_a_damaged_part_of_an_interrupted_run_is_told_and_asked_again(
     assert differences(whole.path, run) == []
 
 
-def test_a_damaged_checkpoint_is_read_again(served: Any, whole: Unbroken, command: Command) -> None:
-    run = command.folder / "run"
-    interrupted(served, run, 15)
+def test_a_damaged_checkpoint_is_read_again(whole: Unbroken, interrupted: Path, command: Command) -> None:
+    run = interrupted
     file = run / "work" / "yammer" / "page-000001.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(run / "users" / "part-00000.parquet", file)
@@ -170,9 +168,8 @@ def test_a_damaged_checkpoint_is_read_again(served: Any, whole: Unbroken, comman
     assert differences(whole.path, run) == []
 
 
-def test_a_damaged_list_of_users_is_refused_and_nothing_is_touched(served: Any, command: Command) -> None:
-    run = command.folder / "run"
-    interrupted(served, run, 20)
+def test_a_damaged_list_of_users_is_refused_and_nothing_is_touched(interrupted: Path, command: Command) -> None:
+    run = interrupted
     part = run / "users" / "part-00001.parquet"
     part.write_bytes(part.read_bytes()[:-3])
     before = {file: file.read_bytes() for file in run.rglob("*.parquet")}
@@ -182,9 +179,10 @@ def test_a_damaged_list_of_users_is_refused_and_nothing_is_touched(served: Any, 
     assert {file: file.read_bytes() for file in run.rglob("*.parquet")} == before
 
 
-def test_a_manifest_that_was_changed_is_refused_and_nothing_is_touched(served: Any, command: Command) -> None:
-    run = command.folder / "run"
-    interrupted(served, run, 20)
+def test_a_manifest_that_was_changed_is_refused_and_nothing_is_touched(
+    served: Any, interrupted: Path, command: Command
+) -> None:
+    run = interrupted
     file = run / "manifest.json"
     file.write_text(file.read_text(encoding="utf-8").replace('"rows": 3', '"rows": 4', 1), encoding="utf-8")
     before = file.read_bytes()
@@ -210,10 +208,8 @@ def test_everything_in_a_run_is_for_its_owner_alone(served: Any, command: Comman
         os.umask(before)
 
 
-def test_files_of_an_interrupted_run_are_for_its_owner_alone_too(served: Any, command: Command) -> None:
-    run = command.folder / "run"
-    interrupted(served, run, 16)
-    modes = {stat.S_IMODE(path.stat().st_mode) for path in run.rglob("*") if path.is_file()}
+def test_files_of_an_interrupted_run_are_for_its_owner_alone_too(killed: Path) -> None:
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in killed.rglob("*") if path.is_file()}
     assert modes == {0o600}
 
 

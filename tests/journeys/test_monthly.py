@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from tests.journeys.conftest import Command, Outcome
+from tests.journeys.conftest import Command, Outcome, parts_of, start_audit, wait_until
 
 WHEN = {"observed_at", "read_at", "read_in"}
 
@@ -99,17 +95,9 @@ def test_a_killed_second_run_ends_the_same_and_says_so_where_its_baseline_is_gon
 ) -> None:
     baseline, path = command.folder / "baseline", command.folder / "killed"
     shutil.copytree(month.run, baseline)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "auditor", "audit", "--config", str(served.config), "--run", str(path),
-         "--shard-users", "10", "--baseline", str(baseline)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    manifest = path / "manifest.json"
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if manifest.exists() and len(json.loads(manifest.read_text(encoding="utf-8"))["parts"]) >= 7:
-            break
-    process.send_signal(signal.SIGKILL)
+    process = start_audit(served, path, "--shard-users", "10", "--baseline", str(baseline))
+    wait_until(process, lambda: len(parts_of(path)) >= 7)
+    process.kill()
     process.communicate()
     if gone:
         shutil.rmtree(baseline)

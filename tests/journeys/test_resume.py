@@ -7,14 +7,12 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.journeys.conftest import Command
+from tests.journeys.conftest import Command, parts_of, start_audit, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -37,16 +35,8 @@ def same(rows: dict[Any, dict[str, str]]) -> dict[Any, dict[str, str]]:
 
 def start_and_kill(served: Any, path: Path, parts: int, how: signal.Signals) -> subprocess.Popen[str]:
     """Start an audit, and stop it once the manifest names so many parts."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "auditor", "audit", "--config", str(served.config), "--run", str(path),
-         "--shard-users", "4"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    manifest = path / "manifest.json"
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if manifest.exists() and len(json.loads(manifest.read_text(encoding="utf-8"))["parts"]) >= parts:
-            break
+    process = start_audit(served, path, "--shard-users", "4")
+    wait_until(process, lambda: (path / "manifest.json").exists() and len(parts_of(path)) >= parts)
     process.send_signal(how)
     return process
 

@@ -114,7 +114,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Shape:
     return Shape(drawn(tmp_path_factory.mktemp("plain"), PLAIN)["report.html"])
 
 
-@settings(max_examples=int(os.environ.get("PHOTO_AUDITOR_EXAMPLES", "40")), deadline=None)
+@settings(max_examples=int(os.environ.get("PHOTO_AUDITOR_EXAMPLES", "25")), deadline=None)
 @given(told=st.fixed_dictionaries(dict.fromkeys(PLAIN, texts)))
 @example(told=dict.fromkeys(PLAIN, "one line\x85another\u2028a third"))
 def test_no_text_becomes_markup_a_formula_or_something_unseen(plain: Shape, told: dict[str, str]) -> None:

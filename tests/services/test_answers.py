@@ -60,8 +60,8 @@ def test_a_documented_answer_with_bytes_changed_ends_in_a_result_or_an_error_of_
     read_every_way(status, {"Content-Type": data.draw(st.sampled_from(TYPES))}, bytes(body))
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.integers(1, 200_000), st.sampled_from(["[", '{"a":', "<a>", "&a;", "9"]))
+@pytest.mark.parametrize("piece", ["[", '{"a":', "<a>", "&a;", "9"])
+@pytest.mark.parametrize("times", [900, 1_100, 60_000])
 def test_what_is_nested_or_long_beyond_reason_ends_in_a_result_or_an_error_of_ours(times: int, piece: str) -> None:
     read_every_way(
         200, {"Content-Type": "text/xml" if piece[0] in "<&" else "application/json"}, (piece * times).encode()
