@@ -207,18 +207,16 @@ def test_drawing_twice_gives_equal_bytes(fabricate, tmp_path):
 
 
 def test_five_hundred_users_a_page_and_stale_pages_go(fabricate, tmp_path):
-    view = fabricate(users=1_040, scenarios=("stale",), hostile=(), distinct=6)
+    view = fabricate(users=510, scenarios=("stale",), hostile=(), distinct=6)
     paths = write_report(view, tmp_path)
     cards = [
         [tag["id"] for tag in Page(path.read_text(encoding="utf-8")).all("article")]
         for path in (paths.html, *paths.pages)
     ]
-    assert [len(part) for part in cards] == [500, 500, 40]
-    assert len({card for part in cards for card in part}) == 1_040
-    assert [path.name for path in paths.pages] == ["report-2.html", "report-3.html"]
-    assert {"report-2.html#findings", "report-3.html#findings"} <= {
-        tag.get("href") for tag in Page(paths.html.read_text()).all("a")
-    }
+    assert [len(part) for part in cards] == [500, 10]
+    assert len({card for part in cards for card in part}) == 510
+    assert [path.name for path in paths.pages] == ["report-2.html"]
+    assert "report-2.html#findings" in {tag.get("href") for tag in Page(paths.html.read_text()).all("a")}
     write_report(fabricate(users=3, hostile=()), tmp_path)
     assert not list(tmp_path.glob("report-*.html"))
 
