@@ -53,8 +53,9 @@ $(STAMP): $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
+# Of the client libraries that the tests need, which are large, few modules are ever read: those are compiled then.
 $(STAMP)-test: $(BIN)/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.[test]'
 	@touch $@
 
 $(STAMP)-fuzz: $(BIN)/python pyproject.toml
@@ -62,7 +63,7 @@ $(STAMP)-fuzz: $(BIN)/python pyproject.toml
 	@touch $@
 
 $(STAMP)-lint: $(BIN)/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.[test,lint]'
 	@touch $@ $(STAMP)-test
 
 clean:
