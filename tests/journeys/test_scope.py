@@ -8,10 +8,8 @@ import pytest
 
 from tests.journeys.conftest import Command, Outcome
 
-QUICK = ("--workload", "entra", "--photos", "none")
-
-
 USERS = 120
+QUICK = ("--workload", "entra", "--photos", "none")
 
 
 @pytest.fixture(scope="module")
