@@ -17,13 +17,6 @@
   let words = {};
   const say = (name, values = {}) => words[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
   const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
-  const numeral = new Intl.NumberFormat();
-  const number = (value) => numeral.format(value);
-  const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
-  const moment = new Intl.DateTimeFormat(undefined, {
-    year: "numeric", month: "long", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short",
-  });
-  const written = (format, iso) => format.format(new Date(iso));
 
   // Everything that came from a service goes through text nodes and attributes, never through HTML.
   const make = (tag, options = {}, ...children) => {
@@ -65,9 +58,10 @@
   };
   const announce = (text) => { byId("said").textContent = text; };
 
-  // -- data -------------------------------------------------------------------------------------------------------
+  // -- loading ----------------------------------------------------------------------------------------------------
 
-  // A part is an element of the page, or a script beside it: on file: nothing else may be loaded.
+  // The data lies in elements of the page, or in scripts beside it: on file: nothing else may be loaded.
+  const folder = root.dataset.parts;
   const waiting = new Map();
   const parts = new Map();
   const PARTS_KEPT = 40;
@@ -76,7 +70,7 @@
     waiting.delete(name);
     for (const { take } of asked) take(value);
   };
-  const fetched = (name, folder) => new Promise((take, fail) => {
+  const fetched = (name) => new Promise((take, fail) => {
     if (waiting.has(name)) { waiting.get(name).push({ take, fail }); return; }
     waiting.set(name, [{ take, fail }]);
     const script = make("script", { src: `${folder}${name}.js` });
@@ -85,44 +79,50 @@
     script.addEventListener("error", () => { script.remove(); lost(); });
     document.head.append(script);
   });
+  // Asked for before the browser has read this page to its end: the index, and the part whose rows are seen first.
+  const index = folder && fetched("index").catch(() => null);
+  if (folder) fetched("part-1").then((value) => parts.set(1, value), () => null);
+
+  // -- numbers and dates, as the reader's browser writes them -----------------------------------------------------
+
+  // The first of these takes a browser as long as to draw the page: meanwhile the data is on its way.
+  const numeral = new Intl.NumberFormat();
+  const number = (value) => numeral.format(value);
+  const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+  const moment = new Intl.DateTimeFormat(undefined, {
+    year: "numeric", month: "long", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short",
+  });
+  const written = (format, iso) => format.format(new Date(iso));
+
+  // -- data -------------------------------------------------------------------------------------------------------
 
   // Plain loops here and below: an iterator and a call for each of a million cells is time that a reader waits.
-  const columns = (raw, domains) => {
-    const numbers = (kind, of) => {
-      const made = new kind(raw.users);
-      for (let at = 0; at < raw.users; at += 1) made[at] = of(at);
-      return made;
-    };
-    // A character of the area for private use is a small number, counted from 1 here; a full stop is none.
-    const characters = (text, kind, first) => numbers(kind, (at) => Math.max(0, text.charCodeAt(at) - first));
-    const split = (text) => (raw.users ? text.split("\n") : []);
+  // A character of the area for private use is a small number; a full stop, which is less, is none.
+  const characters = (text, made, first, none) => {
+    for (let at = 0; at < made.length; at += 1) made[at] = Math.max(none, text.charCodeAt(at) - first);
+    return made;
+  };
+  const columns = (raw) => {
+    const { users } = raw;
+    const split = (text) => (users ? text.split("\n") : []);
     const copies = raw.copies.map(({ verdict, cause, distance, reason }) => ({
-      verdict: characters(verdict, Uint8Array, 0x60),
-      cause: characters(cause, Uint16Array, 0xdfff),
-      distance: numbers(Int16Array, (at) => Math.max(-1, distance.charCodeAt(at) - 0xe000)),
-      reason: characters(reason, Uint16Array, 0xdfff),
+      // These count from 1, and 0 is none.
+      verdict: characters(verdict, new Uint8Array(users), 0x60, 0),
+      cause: characters(cause, new Uint16Array(users), 0xdfff, 0),
+      reason: characters(reason, new Uint16Array(users), 0xdfff, 0),
+      distance: characters(distance, new Int16Array(users), 0xe000, -1),
     }));
-    const upns = split(raw.upn);
-    const domain = numbers(Uint32Array, (at) => {
-      const own = upns[at].slice(upns[at].lastIndexOf("@") + 1).toLowerCase();
-      if (!domains.has(own)) domains.set(own, domains.size);
-      return domains.get(own);
-    });
     return {
-      copies, upns, domain, names: split(raw.name), ids: split(raw.id), kind: characters(raw.kind, Uint8Array, 0x30),
-      department: Uint32Array.from(raw.department),
+      copies, names: split(raw.name), upns: split(raw.upn), ids: split(raw.id),
+      kind: characters(raw.kind, new Uint8Array(users), 0x30, 0),
+      department: new Uint32Array(raw.department), domain: new Uint32Array(raw.domain),
     };
   };
   // Users are numbered with those first who drift, and the others after them, so that no number changes when these arrive.
-  const begun = (raw) => {
-    const domains = new Map();
-    return {
-      ...raw, ...columns(raw, domains), numbered: domains, domains: [...domains.keys()],
-      drifting: raw.users, whole: false, reasons: [], texts: [[raw.name, raw.upn]],
-      // Verdicts and causes count from 1; 0 is none.
-      verdicts: [["", "", 0], ...raw.verdicts], causes: [["", "", 0], ...raw.causes],
-    };
-  };
+  const begun = (raw) => ({
+    ...raw, ...columns(raw), drifting: raw.users, whole: false, reasons: [], texts: [[raw.name, raw.upn]],
+    verdicts: [["", "", 0], ...raw.verdicts], causes: [["", "", 0], ...raw.causes],
+  });
   const both = (one, other) => {
     const made = new one.constructor(one.length + other.length);
     made.set(one);
@@ -130,11 +130,10 @@
     return made;
   };
   const join = (all, raw) => {
-    const others = columns(raw, all.numbered);
+    const others = columns(raw);
     all.copies.forEach((own, at) => { for (const name of Object.keys(own)) own[name] = both(own[name], others.copies[at][name]); });
     for (const name of ["domain", "kind", "department"]) all[name] = both(all[name], others[name]);
     for (const name of ["upns", "names", "ids"]) all[name] = all[name].concat(others[name]);
-    all.domains = [...all.numbered.keys()];
     all.reasons = raw.reasons;
     all.texts.push([raw.name, raw.upn]);
     all.users += raw.users;
@@ -155,9 +154,11 @@
     for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) ends.push(at);
     return { text, ends: [...ends, text.length] };
   };
-  const searchable = (all, part) => {
-    if (typeof all.texts[part][0] === "string") all.texts[part] = all.texts[part].map((column) => lines(plain(column)));
-    return all.texts[part];
+  const COLUMNS = [0, 1];
+  const searchable = (all, part, column) => {
+    const own = all.texts[part];
+    if (typeof own[column] === "string") own[column] = lines(plain(own[column]));
+    return own[column];
   };
   // Marks the lines that hold a word.
   const mark = ({ text, ends }, word, marks) => {
@@ -204,10 +205,8 @@
     const list = byId("list");
     const keys = { t: themes };
     if (!list) { listen(keys); return; }
-    const folder = document.body.dataset.parts;
-    const index = folder ? fetched("index", folder).catch(() => null) : Promise.resolve(json("index"));
-    index.then((raw) => {
-      if (raw) { findings(begun(raw), folder, list, keys); return; }
+    (index || Promise.resolve(json("index"))).then((raw) => {
+      if (raw) { findings(begun(raw), list, keys); return; }
       // The page was parted from its data: show what it holds itself.
       const text = document.querySelector("noscript.text");
       const open = make("div");
@@ -227,7 +226,7 @@
 
   // -- findings ---------------------------------------------------------------------------------------------------
 
-  const findings = (all, folder, list, keys) => {
+  const findings = (all, list, keys) => {
     const rows = list.querySelector("ol");
     const query = byId("q");
     const sort = byId("sort");
@@ -269,7 +268,7 @@
     };
     const ask = async (at) => {
       if (part(at)) return part(at);
-      const value = await fetched(`part-${at}`, folder);
+      const value = await fetched(`part-${at}`);
       parts.set(at, value);
       for (const old of parts.keys()) { if (parts.size <= PARTS_KEPT) break; parts.delete(old); }
       return value;
@@ -330,21 +329,22 @@
       const copyTerms = terms.some(({ field }) => "wvc".includes(field || "-"));
       const free = of("").filter(({ value }) => value);
       const count = Object.fromEntries(FIELDS.map((field) => [field, new Uint32Array(things[field].length)]));
-      const stamp = { w: new Uint32Array(places.length), v: new Uint32Array(all.verdicts.length), c: new Uint32Array(all.causes.length) };
+      const stamp = { v: new Uint32Array(all.verdicts.length), c: new Uint32Array(all.causes.length) };
       const verdictOf = all.copies.map(({ verdict }) => verdict);
       const causeOf = all.copies.map(({ cause }) => cause);
       const found = new Uint32Array(all.users);
       let number_ = 0;
-      const note = (field, thing, user) => {
-        if (stamp[field][thing] === user + 1) return;
-        stamp[field][thing] = user + 1;
-        count[field][thing] += 1;
+      // A user counts once, however many of the copies have that verdict or cause.
+      const note = (stamps, counts, thing, user) => {
+        if (stamps[thing] === user + 1) return;
+        stamps[thing] = user + 1;
+        counts[thing] += 1;
       };
       const worded = (others, from, to) => {
         const left = new Uint8Array(to - from).fill(1);
         for (const { value, not } of free) {
           const marks = new Uint8Array(to - from);
-          for (const column of searchable(all, others)) mark(column, value, marks);
+          for (const column of COLUMNS) mark(searchable(all, others, column), value, marks);
           const departments = things.dept.map(([name]) => name !== "-" && name.includes(value));
           const kinds_ = masks.map((mask) => mask.includes(value));
           const causes = things.c.map((one) => one.some((name) => name.includes(value)));
@@ -375,12 +375,12 @@
             const w = allow.w[place], v = allow.v[verdict], c = allow.c[cause];
             if (within && w && v && c) any = true;
             if (fails) continue;
-            if (within && v && c) note("w", place, user);
+            if (within && v && c) count.w[place] += 1;
             if (w && c) {
-              note("v", once[verdict], user);
-              if (all.verdicts[verdict][3]) note("v", settled, user);
+              note(stamp.v, count.v, once[verdict], user);
+              if (all.verdicts[verdict][3]) note(stamp.v, count.v, settled, user);
             }
-            if (within && w && v && cause) note("c", cause, user);
+            if (within && w && v && cause) note(stamp.c, count.c, cause, user);
           }
           if (!any) continue;
           if (!fails || !allow.t[kind]) count.t[kind] += 1;
@@ -565,7 +565,8 @@
     addEventListener("resize", () => { const before = height; measure(); if (before !== height) redraw(); else draw(); });
 
     const FEW = 500;
-    const painted = (act) => requestAnimationFrame(() => setTimeout(act));
+    // When the browser has nothing else to do, and at the latest after so many milliseconds.
+    const idle = (act, most) => (window.requestIdleCallback ? requestIdleCallback(act, { timeout: most }) : setTimeout(act, 50));
     let turn = 0;
     const apply = ({ top = true } = {}) => {
       const own = ++turn;
@@ -584,14 +585,13 @@
       const soon = rest && all.users - all.drifting <= FEW;
       if (soon) query_.scan(1);
       offer(query_.count);
-      if (rest && !soon) painted(() => { if (own === turn) { query_.scan(1); offer(query_.count); } });
+      if (rest && !soon) idle(() => { if (own === turn) { query_.scan(1); offer(query_.count); } }, 500);
       if (query_.wide && !all.whole) everyone();
     };
     // The users without drift. What is shown changes only where the query is after them.
     let arriving = null;
-    const everyone = () => arriving ||= (folder ? fetched("others", folder) : Promise.resolve(json("others"))).then((raw) => {
+    const everyone = () => arriving ||= (folder ? fetched("others") : Promise.resolve(json("others"))).then((raw) => {
       join(all, raw);
-      things.d = all.domains.map((one) => [plain(one) || "-"]);
       list.dataset.whole = "";
       if (listed) { apply({ top: false }); return; }
       const query_ = search(query.value);
@@ -603,6 +603,10 @@
       all.texts.push(["", ""]);
       announce(say("no_data", { folder }));
     });
+    // What the first word typed is looked for in: a column at a time, as each takes a while.
+    const ahead = (left = all.texts.flatMap((_, part) => COLUMNS.map((column) => [part, column]))) => {
+      if (left.length) idle(() => { searchable(all, ...left.shift()); ahead(left); }, 3000);
+    };
     const changed = () => { history.replaceState(null, "", address()); apply(); };
 
     // -- one user -------------------------------------------------------------------------------------------------
@@ -865,8 +869,7 @@
     if (!recall()) apply();
     list.dataset.ready = "";
     // Once the first rows are seen: the others, and what the first word typed is looked for in.
-    const idle = window.requestIdleCallback || ((act) => setTimeout(act, 500));
-    idle(() => everyone().then(() => idle(() => all.texts.forEach((_, part) => searchable(all, part)))), { timeout: 3000 });
+    idle(() => everyone().then(() => ahead()), 3000);
   };
 
   if (document.readyState === "loading") addEventListener("DOMContentLoaded", start);

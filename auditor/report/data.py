@@ -48,7 +48,7 @@ def indexes(view: RunView, listing: Sequence[Entry], workloads: Sequence[str], r
     again = {
         name.value: chr(ord("a") + len(letters) + place) for place, name in enumerate(sorted(DRIFT)) if settled.any()
     }
-    coded = _Coded(places, letters, again, {}, {}, {})
+    coded = _Coded(places, letters, again, {}, {}, {}, {})
     read = _Read(
         {column: view.verdicts[column].to_numpy(dtype=object) for column in _READ},
         settled,
@@ -68,6 +68,7 @@ def indexes(view: RunView, listing: Sequence[Entry], workloads: Sequence[str], r
         "bare": {name: [kind, wording.NOT_SHOWN.get(name, "")] for name, kind in _BARE.items()},
         "causes": [[visible(slug), visible(wording.cause(slug))] for slug in coded.causes],
         "departments": [visible(name) for name in coded.departments],
+        "domains": list(coded.domains),
         **drifting,
     }, {
         # Where among all, in the order of their names, the users of the first index stand.
@@ -88,7 +89,7 @@ class _Read:
 
 @dataclass(frozen=True)
 class _Coded:
-    """What letters and numbers stand for, in both indexes alike. The last three grow as names are met."""
+    """What letters and numbers stand for, in both indexes alike. The last four grow as names are met."""
 
     places: dict[str, int]
     letters: dict[str, str]
@@ -96,6 +97,7 @@ class _Coded:
     causes: dict[str, int]
     troubles: dict[str, int]
     departments: dict[str, int]
+    domains: dict[str, int]
 
 
 def _columns(read: _Read, listing: Sequence[Entry], coded: _Coded) -> Json:
@@ -120,13 +122,15 @@ def _columns(read: _Read, listing: Sequence[Entry], coded: _Coded) -> Json:
                 name = wording.trouble(reason).name
                 reasons[place][number] = _character(coded.troubles.setdefault(name, len(coded.troubles)))
     people = read.users.reindex([entry.user_id for entry in listing])
+    upns = [visible(_str(rows["upn"][entry.rows[0]])) for entry in listing]
     return {
         "users": len(listing),
         # Nothing that is visible holds a line's end, so that lines keep them apart.
         "name": _lines(entry.name for entry in listing),
-        "upn": _lines(_str(rows["upn"][entry.rows[0]]) for entry in listing),
+        "upn": "\n".join(upns),
         "id": _lines(entry.user_id for entry in listing),
         "department": [departments.setdefault(_str(name).strip(), len(departments)) for name in people["department"]],
+        "domain": [coded.domains.setdefault(upn.rpartition("@")[2].lower(), len(coded.domains)) for upn in upns],
         "kind": "".join(
             str(_GUEST * (_str(kind).lower() == "guest") + _DISABLED * (enabled is False) + _SYNCED * (synced is True))
             for kind, enabled, synced in zip(people["user_type"], people["enabled"], people["synced"], strict=True)
