@@ -141,15 +141,16 @@ def contracts() -> Path:
     return folder
 
 
-_LONG = {"journeys", "soak"}
+_LONG = {"journeys", "photos", "simulator", "soak", "test_shortcut.py"}
+"""Folders and files of which one takes a minute or more."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole audits begin first: a long file that begins last is waited for by everybody else.
+    """Long files begin first: one that begins last is waited for by everybody else.
 
     The order is kept by `--no-loadscope-reorder`; by itself xdist begins with the files of the most tests.
     """
-    items.sort(key=lambda item: item.path.parent.name not in _LONG)
+    items.sort(key=lambda item: _LONG.isdisjoint({item.path.parent.name, item.path.name}))
 
 
 # -- a skipped test is a failed suite, but for what the project may not commit ----------------------------------

@@ -79,6 +79,22 @@ def test_only_what_is_in_sight_is_loaded_and_drawn_to_the_last_row(visit: Open, 
     expect_number(page, (view.verdicts["verdict"] == "variant").sum())
 
 
+def test_data_is_asked_for_before_the_page_is_read_to_its_end_and_by_no_linked_page(
+    browser: Browser, large: Any
+) -> None:
+    paths = large[1]
+    told: list[str] = []
+    page = browser.new_page()
+    page.on("request", lambda request: told.append(request.url.rpartition("/")[2]))
+    page.on("domcontentloaded", lambda _: told.append("the end"))
+    page.goto(paths.html.as_uri())
+    assert told[: told.index("the end")] == ["report.html", "index.js", "part-1.js"]
+    told.clear()
+    page.goto(paths.pages[-1].as_uri())
+    assert told == [paths.pages[-1].name, "the end"]
+    page.close()
+
+
 @pytest.mark.parametrize("drifts", [True, False], ids=["who drifts", "who is in step"])
 @pytest.mark.parametrize("form", ["user={}", "u-{}"])
 def test_a_link_to_anybody_opens_the_user(visit: Open, large: Any, drifts: bool, form: str) -> None:
