@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from auditor.report import write_report
 from auditor.report.text import as_json
 from auditor.report.ticket import ticket
 from auditor.report.ticket_text import lines, markdown
@@ -157,8 +158,11 @@ def test_a_users_page_holds_that_user_and_nobody_else(fabricate, tmp_path):
     manifest = {
         "scope": {"directory": 90, "in_scope": 60, "joined": ["joined@contoso.com"], "left": ["left@contoso.com"]},
         "incomplete_because": ["left@contoso.com could not be read."],
+        "shared_pictures": {"pictures": 1, "accounts": 2, "groups": [["joined@contoso.com", "left@contoso.com"]]},
+        "what a later version writes": ["joined@contoso.com"],
     }
     view = fabricate(hostile=(), manifest=manifest)
+    assert "joined@contoso.com" in write_report(view, tmp_path / "whole").html.read_text(encoding="utf-8")
     path = tmp_path / "page.html"
     write_user_page(alone(view, 3), path)
     page = path.read_text(encoding="utf-8")
@@ -166,4 +170,4 @@ def test_a_users_page_holds_that_user_and_nobody_else(fabricate, tmp_path):
     others = [upn for upn in view.users["upn"] if upn != view.users["upn"].iloc[3]]
     assert not [upn for upn in [*others, "joined@contoso.com", "left@contoso.com"] if re.search(rf"\b{upn}", page)]
     assert "default-src &#39;none&#39;" in page or "default-src 'none'" in page
-    assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["page.html", "whole"]
