@@ -236,8 +236,8 @@ async def _ask(
 
 IN_A_ROW = 25
 """So many users in a row who could not be asked, each tried as often as is sensible, are a dead workload."""
-_DEAD = frozenset({Reason.UNREACHABLE, Reason.THROTTLED, Reason.SERVER_ERROR, Reason.SIGN_IN_FAILED, "HTTP 401",
-                   "InvalidAuthenticationToken"})  # fmt: skip
+_DEAD = frozenset({Reason.UNREACHABLE, Reason.THROTTLED, Reason.SERVER_ERROR, Reason.SIGN_IN_FAILED,
+                   Reason.UNEXPECTED_ANSWER, "HTTP 401", "InvalidAuthenticationToken"})  # fmt: skip
 """Reasons that say nothing about the user and are the same for the next one."""
 
 

@@ -217,17 +217,24 @@ def photos(
     return run, quiet, [row for part in parts for row in part]
 
 
+@pytest.mark.parametrize(
+    ("dead", "reason"),
+    [
+        ((503, {}, b""), "server_error"),
+        ((200, {"Content-Type": "text/html"}, b"<html>Sign in</html>"), "unexpected_answer"),
+    ],
+)
 def test_a_workload_that_has_died_is_not_asked_to_the_last_user_and_that_is_said_once(
-    start: Any, ca_bundle: Path, tmp_path: Path
+    start: Any, ca_bundle: Path, tmp_path: Path, dead: Any, reason: str
 ) -> None:
     server = start()
     gone = json.dumps({"error": {"code": "ImageNotFound"}}).encode()
     run, quiet, rows = photos(
         tmp_path / "run", ca_bundle, server, 120,
-        lambda path, headers, number: (404, JSON, gone) if number <= 8 else (503, {}, b""),
+        lambda path, headers, number: (404, JSON, gone) if number <= 8 else dead,
     )  # fmt: skip
     assert [row["status"] for row in rows].count("absent") == 8
-    assert {row["reason"] for row in rows if row["status"] == "unknown"} == {"server_error"}
+    assert {row["reason"] for row in rows if row["status"] == "unknown"} == {reason}
     asked = {path for path, _ in server.seen}
     assert len(asked) < 8 + IN_A_ROW + 10
     assert len(quiet.told) == 1

@@ -198,10 +198,11 @@ class Exchange:
     async def _without_picture(self, user: User, answer: EwsAnswer) -> Observation:
         status, reason, detail = Status.UNKNOWN, answer.code, ""
         nothing = answer.status == 500 and not answer.code
+        failed = answer.code not in {"", "NoError"}
         if nothing and not user.exchange_plan and await self._is_exchange():
             # An address that Exchange does not know, of somebody who has no plan: there is no mailbox.
             status, reason = Status.NOT_PROVISIONED, ""
-        elif answer.no_photo or (answer.status == 404 and await self._is_exchange()):
+        elif answer.no_photo or (answer.status == 404 and not failed and await self._is_exchange()):
             status, reason = (Status.ABSENT if user.exchange_plan else Status.NOT_PROVISIONED), ""
         elif answer.status == 403:
             reason = Reason.EWS_REFUSED
@@ -214,13 +215,13 @@ class Exchange:
         elif 300 <= answer.status < 400:
             reason = Reason.UNEXPECTED_ANSWER
             detail = f"Exchange redirected ({answer.status}), which it never does"
-        elif answer.status == 404:
+        elif answer.status == 404 and not failed:
             reason = Reason.UNEXPECTED_ANSWER
             detail = "what answers 404 at exchange.origin has not shown to be Exchange Web Services"
         elif nothing:
             reason = Reason.UNKNOWN_ADDRESS
             detail = "Exchange answered 500 and nothing else, as it does for an address that it does not know"
-        elif answer.code and answer.code not in {"Fault", "NoError"}:
+        elif failed and answer.code != "Fault":
             detail = f"Exchange answered {answer.code}"
         else:
             reason = answer.code or f"HTTP {answer.status}"

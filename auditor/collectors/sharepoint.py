@@ -219,8 +219,9 @@ class SharePoint:
         )
         # What is shown counts. Where it cannot be read, what is stored counts for users with an Exchange
         # licence; without one SharePoint shows the Microsoft 365 photo whatever is stored (MC653734). Where bytes
-        # came that are no image, users may see just that: another picture must not stand in for it.
-        is_stored = stored is not None or Picture.STORED in left_out
+        # came that are no image, users may see just that: another picture must not stand in for it. A file that is
+        # gone although the profile names it says nothing of what is shown.
+        is_stored = Picture.STORED in left_out or (stored is not None and stored.status is not Status.ABSENT)
         not_seen = shown is not None and shown.status is Status.UNKNOWN and not shown.broken
         from_stored = not_seen and is_stored and user.exchange_plan
         seen: list[Seen] = []

@@ -145,6 +145,8 @@ def soap_answer(answer: Answer) -> Damaged | None:
         return None
     if is_web_page(answer):
         return Damaged(f"Exchange answered {answer.status} with a web page")
+    if answer.status == 404 and "json" in answer.content_type:
+        return Damaged("Exchange answered 404 in JSON, which it does not speak: something before it did")
     if answer.status == 200 and _parse(answer.body) is None:
         return Damaged("Exchange answered 200 with XML that breaks off or is none")
     return None

@@ -344,6 +344,10 @@ XML = {"Content-Type": "text/xml; charset=utf-8"}
         ("rest", (200, XML, wire("exchange/invalid-licence.xml")), "unknown", "ErrorInvalidLicense"),
         ("rest", (200, XML, wire("exchange/server-busy.xml")), "unknown", "throttled"),
         ("soap", (404, {}, b""), "absent", ""),
+        ("soap", (404, XML, wire("exchange/invalid-licence.xml")), "unknown", "ErrorInvalidLicense"),
+        ("rest", (404, XML, wire("exchange/invalid-licence.xml")), "unknown", "ErrorInvalidLicense"),
+        ("soap", (404, JSON, b'{"message": "no route"}'), "unknown", "unexpected_answer"),
+        ("rest", (404, JSON, b'{"message": "no route"}'), "unknown", "unexpected_answer"),
         ("soap", (200, XML, wire("exchange/no-photo.xml")), "absent", ""),
         ("soap", (200, XML, wire("exchange/unchanged.xml")), "unknown", "NoError"),
         ("soap", (200, XML, wire("exchange/invalid-licence.xml")), "unknown", "ErrorInvalidLicense"),
@@ -595,6 +599,8 @@ def test_only_sharepoints_own_word_makes_a_stored_file_absent(
     people(server, lambda path: (403, {}, b""), stored)
     found = observe(ca_bundle, server, sharepoint)
     assert [str(one.status) for one in found if one.picture == "stored"] == [status]
+    # What is shown could not be read: that the file is gone is no word of it.
+    assert [str(one.status) for one in found if one.judged] == ["unknown"]
 
 
 def test_a_profile_that_does_not_say_whose_it_is_is_unknown(start: Any, ca_bundle: Path) -> None:
