@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Self
 
-import httpx
 from platformdirs import user_cache_path
 
 from auditor.collectors.contract import Collector, Keep, Permission
@@ -19,7 +19,8 @@ from auditor.model import Workload
 from auditor.services import limits
 from auditor.services.exchange import Ews, ews_is_final
 from auditor.services.graph import Graph
-from auditor.services.http import Api, Timing, TokenSource, Web, new_client, new_sync_client
+from auditor.services.http import Api, Timing, TokenSource, Web, new_client
+from auditor.services.msal_http import Connect
 from auditor.services.pacing import Limit, Pace
 from auditor.services.retries import for_run
 from auditor.services.sharepoint import USER_NOT_FOUND, People
@@ -68,10 +69,9 @@ class Services:
     async def __aenter__(self) -> Self:
         settings = self.settings
         context = tls_context(settings.ca_bundle)
-        sync = new_sync_client(context)
-        self._stack.callback(sync.close)
+        connect = partial(new_client, context)
         delegated = settings.sign_in.delegated
-        tokens = _person_tokens(settings, sync, self.tell) if delegated else _app_tokens(settings, sync)
+        tokens = _person_tokens(settings, connect, self.tell) if delegated else _app_tokens(settings, connect)
 
         budget = for_run(settings.patience)
 
@@ -126,7 +126,7 @@ class Services:
                     origin: api(
                         Workload.YAMMER,
                         settings.yammer.at,
-                        self._engage_tokens(tokens, sync),
+                        self._engage_tokens(tokens, connect),
                         pace=Pace(self._limits(limits.YAMMER)),
                     )
                 },
@@ -139,7 +139,7 @@ class Services:
     async def __aexit__(self, *exception: object) -> None:
         await self._stack.aclose()
 
-    def _engage_tokens(self, tokens: TokenSource, sync: httpx.Client) -> TokenSource:
+    def _engage_tokens(self, tokens: TokenSource, connect: Connect) -> TokenSource:
         """Viva Engage takes a person's token only: from a file, else of whoever signs in, for all or for it alone."""
         yammer = self.settings.yammer
         assert yammer is not None
@@ -148,7 +148,7 @@ class Services:
             return FixedToken(yammer.token_file)
         if self.settings.sign_in.delegated:
             return tokens
-        return _person_tokens(self.settings, sync, self.tell, method=yammer.sign_in, what="Viva Engage")
+        return _person_tokens(self.settings, connect, self.tell, method=yammer.sign_in, what="Viva Engage")
 
     def expect(self, users: int) -> None:
         """So many users are audited: some limits depend on the size of the tenant."""
@@ -168,13 +168,13 @@ class Services:
         }
 
 
-def _app_tokens(settings: Settings, sync: httpx.Client) -> TokenSource:
+def _app_tokens(settings: Settings, connect: Connect) -> TokenSource:
     sign_in = settings.sign_in
     return app_tokens(
         authority=sign_in.authority,
         tenant_id=sign_in.tenant_id,
         client_id=sign_in.client_id,
-        http_client=sync,
+        connect=connect,
         certificate=sign_in.certificate if sign_in.method == "certificate" else None,
         certificate_password=sign_in.certificate_password,
         secret=sign_in.secret if sign_in.method == "secret" else None,
@@ -184,7 +184,7 @@ def _app_tokens(settings: Settings, sync: httpx.Client) -> TokenSource:
 
 def _person_tokens(
     settings: Settings,
-    sync: httpx.Client,
+    connect: Connect,
     tell: Callable[[str], None],
     *,
     method: str = "",
@@ -195,7 +195,7 @@ def _person_tokens(
         authority=settings.sign_in.authority,
         tenant_id=settings.tenant_id,
         client_id=settings.sign_in.delegated_client_id,
-        http_client=sync,
+        connect=connect,
         method=method or settings.sign_in.method,
         cache_file=user_cache_path("photo-auditor") / f"sign-in-{settings.tenant_id}.bin",
         tell=tell,

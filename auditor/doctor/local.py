@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from auditor.doctor.findings import Finding, ok, problem, warning
-from auditor.services.http import BadProxy, new_sync_client
+from auditor.services.http import BadProxy, new_client
 from auditor.services.origins import is_loopback
 from auditor.services.tls import BadBundle, tls_context
 from auditor.services.tokens import CredentialError, read_certificate
@@ -129,7 +129,7 @@ def _network(settings: Settings) -> Iterator[Finding]:
         yield problem("network", f"network.ca_bundle cannot be used: {error}", "name a PEM file", stops=True)
         return
     try:
-        new_sync_client(context).close()
+        new_client(context)  # which connects nowhere before it is asked to, and has nothing to close
     except BadProxy as error:
         yield problem("network", str(error).rstrip("."), stops=True)
         return

@@ -46,6 +46,7 @@ from auditor.services.retries import (
     throttle_wait,
     user_budget,
 )
+from auditor.services.text import HIDDEN, SHORTEST_SECRET
 
 USER_AGENT = "NONISV|photo-auditor|photo-auditor/0.1"
 """In the form that SharePoint's throttling guidance asks for."""
@@ -383,7 +384,12 @@ class Api:
                     if len(body) > request.max_bytes:
                         raise TooLarge(f"{self.origin} sent more than {request.max_bytes} bytes")
                 self.counts.bytes += len(body)
-                return Answer(request.url, response.status_code, _plain(response.headers), bytes(body))
+                headers = _plain(response.headers)
+                if token is not None and len(token) >= SHORTEST_SECRET:
+                    # Whoever repeats what was sent would have it in a table, a message or a log.
+                    body = body.replace(token.encode(), HIDDEN.encode())
+                    headers = {name: value.replace(token, HIDDEN) for name, value in headers.items()}
+                return Answer(request.url, response.status_code, headers, bytes(body))
         except TimeoutError:
             raise Unreachable(f"{self.origin} did not answer within {self.deadline:.0f} seconds") from None
         except httpx.DecodingError:
@@ -451,18 +457,6 @@ def new_client(context: ssl.SSLContext, *, connections: int = 8) -> httpx.AsyncC
     )
 
 
-def new_sync_client(context: ssl.SSLContext) -> httpx.Client:
-    """The same for msal, which is synchronous."""
-    return _proxied(
-        lambda: httpx.Client(
-            verify=context,
-            timeout=httpx.Timeout(30.0),
-            mounts=_no_proxy_for_loopback(),
-            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-        )
-    )
-
-
 class BadProxy(Exception):
     """The proxy that the environment names cannot be used."""
 
@@ -516,5 +510,5 @@ def _why(origin: str, error: httpx.HTTPError) -> str:
 
 __all__ = [
     "ATTEMPTS", "MAX_PICTURE", "MAX_TEXT", "Answer", "Api", "BadProxy", "Counts", "SignInRefused", "TokenSource", "Web",
-    "new_client", "new_sync_client", "retry_after",
+    "new_client", "retry_after",
 ]  # fmt: skip

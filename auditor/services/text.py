@@ -1,4 +1,4 @@
-"""Text of a directory or a service as it may be kept: writable, and never longer than a person reads."""
+"""Text of a directory or a service as it may be kept: writable, no secret, and never longer than a person reads."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ LONGEST = 1_000
 """Characters of a text that is kept; Entra ID allows names of 256 and addresses of fewer."""
 LONGEST_ID = 256
 """Characters of an object id; Entra ID's have 36."""
+HIDDEN = "(secret)"
+"""What stands in an answer that repeated a secret which it was sent."""
+SHORTEST_SECRET = 16
+"""Characters of a secret or token; what is shorter is none of a service's, and may stand in an answer by chance."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 

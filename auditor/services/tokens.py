@@ -7,7 +7,6 @@ function as ours (same trust, same time limits).
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import re
 import sys
@@ -29,8 +28,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from auditor.model import Reason
-from auditor.services.errors import ServerFault, SignInRefused, Throttled, Unreachable, Untrusted
-from auditor.services.origins import BadOrigin, origin_of
+from auditor.services.errors import SignInRefused, Unreachable, Untrusted
+from auditor.services.msal_http import TOKEN, Connect, MsalHttp, known_to_microsoft
 
 EXPIRES_SOON = 300.0
 """Seconds before its end at which a token is no longer used."""
@@ -60,106 +59,12 @@ class FixedToken:
             text = self.file.read_text(encoding="utf-8-sig").strip()
         except (OSError, UnicodeDecodeError):
             text = ""
-        if not _TOKEN.fullmatch(text):
+        if not TOKEN.fullmatch(text):
             raise SignInRefused(
                 f"the token file {self.file} cannot be read or holds no token",
                 remedy="write a delegated Viva Engage token into it, or sign in with a browser",
             )
         return text
-
-
-_ENDPOINTS = ("token_endpoint", "authorization_endpoint", "device_authorization_endpoint")
-"""What msal takes from the OpenID configuration; others, such as Graph's userinfo_endpoint, it never asks."""
-_DISCOVERY = "https://login.microsoftonline.com"
-"""Whom msal asks, without any secret, which names a Microsoft cloud goes by."""
-
-
-@dataclass(frozen=True, slots=True)
-class _ForMsal:
-    """The few calls that msal makes of a client, over httpx, and to no other origin than the authority's.
-
-    What msal posts is the app's credential, and where to is what the OpenID configuration says.
-    """
-
-    client: httpx.Client
-    authority: str
-
-    def get(self, url: str, **given: Any) -> httpx.Response:
-        """As requests has it."""
-        self._check(url, _DISCOVERY if _discovery(self.authority) else self.authority)
-        answer = _json_object(self.client.get(url, params=given.get("params"), headers=given.get("headers")))
-        if url.split("?", 1)[0].endswith("/.well-known/openid-configuration"):
-            told = answer.json()
-            if answer.status_code == 200 and not isinstance(told.get("token_endpoint"), str):
-                raise Unreachable("the sign-in service's configuration names no token endpoint")
-            for name in _ENDPOINTS:
-                if isinstance(told.get(name), str):
-                    self._check(told[name], self.authority)
-        return answer
-
-    def post(self, url: str, **given: Any) -> httpx.Response:
-        """As requests has it: it sends bytes in a form as they are, where httpx would send their repr."""
-        self._check(url, self.authority)
-        data = {
-            name: value.decode() if isinstance(value, bytes) else value
-            for name, value in (given.get("data") or {}).items()
-        }
-        answer = self.client.post(url, params=given.get("params"), data=data, headers=given.get("headers"))
-        return _json_object(answer)
-
-    def close(self) -> None:
-        """The client belongs to whoever made it."""
-
-    def _check(self, url: str, besides: str) -> None:
-        try:
-            origin = origin_of(url)
-        except BadOrigin as error:
-            raise _elsewhere(self.authority, f"an address that is not asked: {error}") from None
-        if origin not in {self.authority, besides}:
-            raise _elsewhere(self.authority, origin)
-
-
-def _elsewhere(authority: str, where: str) -> SignInRefused:
-    return SignInRefused(
-        f"the sign-in service {authority} points to {where}; nothing was sent there",
-        remedy="check sign_in.authority, and whether something stands between it and this machine",
-        reason=Reason.HOST_NOT_ALLOWED,
-    )
-
-
-def _json_object(answer: httpx.Response) -> httpx.Response:
-    # msal logs an answer that it cannot parse, whole: a broken token answer would put the token into the log.
-    if answer.status_code == 429:
-        raise Throttled("the sign-in service asked us to slow down", remedy="try again later")
-    if answer.status_code >= 500:
-        raise ServerFault(f"the sign-in service failed ({answer.status_code})", remedy="try again later")
-    try:
-        parsed = json.loads(answer.content)
-    except (ValueError, RecursionError):
-        parsed = None
-    told = isinstance(parsed, dict) and (answer.status_code < 400 or isinstance(parsed.get("error"), str))
-    if told and _sane(parsed):
-        return answer
-    # Neither what was asked for nor an error as OAuth has it (RFC 6749, 5.2): something else answered.
-    raise Unreachable(
-        f"the sign-in service answered {answer.status_code} with something that is no answer of its own",
-        remedy="check sign_in.authority, and whether a proxy stands in between",
-    )
-
-
-_LIFETIMES = ("expires_in", "ext_expires_in", "refresh_in", "expires_on", "interval")
-
-
-def _sane(parsed: dict[str, Any]) -> bool:
-    """Whether the token can stand in a header and the lifetimes are numbers: msal counts with them unseen."""
-    token = parsed.get("access_token", "token")
-    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
-        return False
-    return all(_LIFETIME.fullmatch(str(parsed[name])) for name in _LIFETIMES if name in parsed)
-
-
-_TOKEN = re.compile(r"[\x21-\x7e]+")
-_LIFETIME = re.compile(r"[0-9]{1,10}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +137,7 @@ def app_tokens(
     authority: str,
     tenant_id: str,
     client_id: str,
-    http_client: httpx.Client,
+    connect: Connect,
     certificate: Path | None = None,
     certificate_password: str | None = None,
     secret: str | None = None,
@@ -259,8 +164,8 @@ def app_tokens(
                     client_id,
                     client_credential=credential,
                     authority=f"{authority}/{tenant_id}",
-                    instance_discovery=_discovery(authority),
-                    http_client=_ForMsal(http_client, authority),
+                    instance_discovery=known_to_microsoft(authority),
+                    http_client=MsalHttp(connect, authority),
                 )
             ]
         return dict(app[0].acquire_token_for_client(scopes) or {})
@@ -273,7 +178,7 @@ def delegated_tokens(
     authority: str,
     tenant_id: str,
     client_id: str,
-    http_client: httpx.Client,
+    connect: Connect,
     method: str,
     cache_file: Path,
     tell: Callable[[str], None],
@@ -300,8 +205,8 @@ def delegated_tokens(
                 msal.PublicClientApplication(
                     client_id,
                     authority=f"{authority}/{tenant_id}",
-                    instance_discovery=_discovery(authority),
-                    http_client=_ForMsal(http_client, authority),
+                    instance_discovery=known_to_microsoft(authority),
+                    http_client=MsalHttp(connect, authority),
                     token_cache=cache,
                 )
             )
@@ -443,12 +348,6 @@ def explain(answer: dict[str, Any], who: str, audience: str) -> SignInRefused:
 
 _NO_CONSENT = frozenset({"65001", "65004", "90094", "650057"})
 """AADSTS codes that say: the app has a credential and a person, and lacks a permission or the consent to it."""
-
-
-def _discovery(authority: str) -> bool:
-    # Without it msal asks a Microsoft host about every authority that it does not know by heart.
-    host = authority.removeprefix("https://").split(":", 1)[0]
-    return host in {"login.microsoftonline.com", "login.microsoftonline.us", "login.chinacloudapi.cn"}
 
 
 def _federated(file: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from auditor.collectors.yammer import Yammer
 from auditor.model import User
 from auditor.services.errors import ServiceError
 from auditor.services.graph import Graph
-from auditor.services.http import Api, Web, new_client, new_sync_client
+from auditor.services.http import Api, Web, new_client
 from auditor.services.sharepoint import People
 from auditor.services.tls import tls_context
 from auditor.services.tokens import app_tokens
@@ -201,15 +202,10 @@ def test_no_configuration_of_the_sign_in_leads_anywhere_else(
         name: lay(trick, good, trap),
     }
     good.answers(lambda path, headers, number: (200, JSON, json.dumps(told).encode()))
-    client = new_sync_client(tls_context(ca_bundle))
-    tokens = app_tokens(
-        authority=good.origin, tenant_id="tenant", client_id="app", http_client=client, secret="hunter2"
-    )
-    try:
-        with pytest.raises(ServiceError) as refused:
-            asyncio.run(tokens.token("https://graph.microsoft.com"))
-    finally:
-        client.close()
+    connect = partial(new_client, tls_context(ca_bundle))
+    tokens = app_tokens(authority=good.origin, tenant_id="tenant", client_id="app", connect=connect, secret="hunter2")
+    with pytest.raises(ServiceError) as refused:
+        asyncio.run(tokens.token("https://graph.microsoft.com"))
     assert "hunter2" not in str(refused.value)
     assert trap.seen == []
     assert not any(b"hunter2" in body for body in good.bodies)

@@ -53,6 +53,16 @@ class Clock:
         await asyncio.sleep(0)
 
 
+LONG = "eyJhbGciOiJub25lIn0.a-token-that-nobody-may-see.signature"
+
+
+class LongToken:
+    """Gives a token as long as they are."""
+
+    async def token(self, audience: str, *, instead_of: str | None = None) -> str:
+        return LONG
+
+
 def run(work: Callable[[Callable[..., Api]], Awaitable[Any]], ca_bundle: Path, clock: Clock | None = None) -> Any:
     async def inside() -> Any:
         context = tls_context(ca_bundle)
@@ -72,6 +82,24 @@ def run(work: Callable[[Callable[..., Api]], Awaitable[Any]], ca_bundle: Path, c
                 await client.aclose()
 
     return asyncio.run(inside())
+
+
+def test_an_answer_that_repeats_the_token_it_was_asked_with_is_read_without_it(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    server.answers(
+        lambda path, headers, number: (
+            400, {"ETag": f'"{LONG}"', "Content-Type": "application/json"},
+            b'{"error": {"code": "Bad %s", "message": "you sent %s"}}' % ((headers["authorization"].encode(),) * 2),
+        )
+    )  # fmt: skip
+
+    async def work(api: Callable[..., Api]) -> Any:
+        return await api(server, tokens=LongToken()).get("/x")
+
+    answer = run(work, ca_bundle)
+    assert server.seen[0][1]["authorization"] == f"Bearer {LONG}"
+    assert answer.body == b'{"error": {"code": "Bad Bearer (secret)", "message": "you sent Bearer (secret)"}}'
+    assert answer.headers["etag"] == '"(secret)"'
 
 
 def test_an_answer_comes_back_whole(start: Any, ca_bundle: Path) -> None:

@@ -8,17 +8,21 @@ import json
 import logging
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from auditor.model import Reason
 from auditor.services.errors import ServiceError, SignInRefused, Throttled, Unreachable
-from auditor.services.http import new_sync_client
+from auditor.services.http import new_client
+from auditor.services.msal_http import MOST_BYTES, MsalHttp
 from auditor.services.tls import tls_context
 from auditor.services.tokens import FixedToken, MsalTokens, app_tokens, delegated_tokens, explain
 
+PASSWORD = "hunter2~8Q~" + "s3cr3t" * 5
 TENANT = "11111111-2222-3333-4444-555555555555"
 TOKEN = "eyJhbGciOiJub25lIn0.topsecrettokenthatmustneverbeseen.signature"
 
@@ -36,18 +40,13 @@ def discovery(origin: str) -> bytes:
 
 
 def ask(server: Any, bundle: Path, audience: str = "https://graph.microsoft.com", times: int = 1) -> list[str]:
-    client = new_sync_client(tls_context(bundle))
-    tokens = app_tokens(
-        authority=server.origin, tenant_id=TENANT, client_id="app", http_client=client, secret="hunter2"
-    )
+    connect = partial(new_client, tls_context(bundle))
+    tokens = app_tokens(authority=server.origin, tenant_id=TENANT, client_id="app", connect=connect, secret=PASSWORD)
 
     async def work() -> list[str]:
         return list(await asyncio.gather(*(tokens.token(audience) for _ in range(times))))
 
-    try:
-        return asyncio.run(work())
-    finally:
-        client.close()
+    return asyncio.run(work())
 
 
 def token_endpoint(server: Any, status: int, body: bytes) -> None:
@@ -86,7 +85,7 @@ def test_entras_refusals_are_told_in_words(start: Any, ca_bundle: Path, code: st
     with pytest.raises(SignInRefused, match=told) as refused:
         ask(server, ca_bundle)
     assert refused.value.remedy
-    assert "hunter2" not in str(refused.value)
+    assert PASSWORD not in str(refused.value)
 
 
 def test_a_tenant_without_engage_is_its_own_reason() -> None:
@@ -120,6 +119,42 @@ def test_a_broken_token_answer_is_no_refusal_and_is_never_printed(
     assert not isinstance(raised.value, SignInRefused)
     printed = capfd.readouterr()
     assert "topsecret" not in printed.out + printed.err + caplog.text + str(raised.value)
+
+
+def test_a_refusal_that_repeats_what_was_sent_shows_no_secret(start: Any, ca_bundle: Path) -> None:
+    server = start()
+
+    def script(path: str, headers: dict[str, str], number: int) -> Any:
+        if path.endswith("openid-configuration"):
+            return 200, {"Content-Type": "application/json"}, discovery(server.origin)
+        sent = {"error": f"for {PASSWORD}", "error_description": f"{PASSWORD} or {server.bodies[-1].decode()} is wrong"}
+        return 401, {"Content-Type": "application/json"}, json.dumps(sent).encode()
+
+    server.answers(script)
+    with pytest.raises(SignInRefused) as refused:
+        ask(server, ca_bundle)
+    told = f"{refused.value} {refused.value.remedy}"
+    assert "is wrong" in told
+    assert "(secret)" in told
+    assert PASSWORD not in told
+    assert quote(PASSWORD) not in told
+
+
+def test_the_sign_in_service_is_waited_for_so_long_and_no_longer(start: Any, ca_bundle: Path) -> None:
+    server, enough = start(), threading.Event()
+    server.answers(lambda path, headers, number: (200, {}, b"{}") if enough.wait(60) else (500, {}, b""))
+    try:
+        with pytest.raises(Unreachable, match="did not answer within"):
+            MsalHttp(partial(new_client, tls_context(ca_bundle)), server.origin, within=0.2).get(f"{server.origin}/x")
+    finally:
+        enough.set()
+
+
+def test_an_answer_of_the_sign_in_service_without_end_is_given_up(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    server.answers(lambda path, headers, number: (200, {}, b'{"a": "' + b"x" * MOST_BYTES))
+    with pytest.raises(Unreachable, match=f"more than {MOST_BYTES} bytes"):
+        MsalHttp(partial(new_client, tls_context(ca_bundle)), server.origin).get(f"{server.origin}/x")
 
 
 def test_a_refusal_is_remembered_and_not_asked_for_again() -> None:
@@ -223,9 +258,9 @@ def person(server: Any, bundle: Path, folder: Path, told: list[str], refused: di
         return 200, kind, json.dumps(got | {"token_type": "Bearer", "scope": f"s{number}"}).encode()
 
     server.answers(script)
-    client = new_sync_client(tls_context(bundle))
     tokens = delegated_tokens(
-        authority=server.origin, tenant_id=TENANT, client_id="app", http_client=client, method="device_code",
+        authority=server.origin, tenant_id=TENANT, client_id="app", method="device_code",
+        connect=partial(new_client, tls_context(bundle)),
         cache_file=folder / "file-where-a-folder-is-needed" / "cache.bin", tell=told.append,
     )  # fmt: skip
     (folder / "file-where-a-folder-is-needed").touch()
@@ -233,10 +268,7 @@ def person(server: Any, bundle: Path, folder: Path, told: list[str], refused: di
     async def both() -> list[str]:
         return [await tokens.token(f"https://{name}.example") for name in ("graph", "outlook")]
 
-    try:
-        return asyncio.run(both())
-    finally:
-        client.close()
+    return asyncio.run(both())
 
 
 def refusal_of(code: int) -> dict[str, object]:
