@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ from auditor.cli.outcome import RUNS, draw_again
 from auditor.cli.progress import Bars
 from auditor.report.text import count, visible
 from auditor.runs.baselines import runs_and_baselines
-from auditor.runs.erase import Traces, erase, traces
+from auditor.runs.erase import Traces, erase, leftovers, traces
 from auditor.runs.files import account
 from auditor.runs.folder import open_run
+from auditor.runs.manifest import RunError
+from auditor.runs.whom import Person, Whom, identify
 
 NO_TRACE, TRACES_LEFT = 0, 1
 
@@ -51,7 +53,10 @@ def command(run_paths: tuple[Path, ...], user: str, folder: Path | None, yes: bo
     with endings(again="Run the same command again: an erasure that was begun is finished then."):
         paths = [*run_paths, *(runs_and_baselines(folder or RUNS) if folder or not run_paths else ())]
         say = talk(output)
-        done = [_in_run(path, user, say, yes=yes) for path in paths]
+        whom = _identified(paths, user)
+        erased = [_in_run(path, whom, say, yes=yes) for path in paths]
+        # Drawn when nothing holds the person any more: a report names who left since an earlier run.
+        done = [one if person is None else _drawn_again(one, person, say) for one, person in erased]
         left = any(one["traces_left"] for one in done)
         if not paths:
             say(f"There is no run in {folder or RUNS}.")
@@ -62,24 +67,48 @@ def command(run_paths: tuple[Path, ...], user: str, folder: Path | None, yes: bo
         sys.exit(TRACES_LEFT if left else NO_TRACE)
 
 
-def _in_run(path: Path, user: str, say: Callable[[str], None], *, yes: bool) -> dict[str, Any]:
-    """Erase in one run, or tell what would go; the same for a program, `traces_left` among it."""
+def _identified(paths: Sequence[Path], user: str) -> Whom:
+    """The person in all these runs and their baselines: one of them may know an address that another does not."""
+    runs = [open_run(path, exclusive=False) for path in paths]
+    known = {run.path.resolve() for run in runs}
+    for run in tuple(runs):
+        baseline = Path(str(run.manifest.get("baseline", {}).get("path", "")) or run.path)
+        if baseline.resolve() not in known:
+            # It may be gone, and need not be one of those that are asked for.
+            with suppress(RunError):
+                runs.append(open_run(baseline, exclusive=False))
+    return identify(runs, user)
+
+
+def _in_run(path: Path, whom: Whom, say: Callable[[str], None], *, yes: bool) -> tuple[dict[str, Any], Person | None]:
+    """Erase in one run, or tell what would go: the same for a program, and who was erased."""
     with closing(open_run(path, exclusive=yes)) as run:
-        found = traces(run, user)
+        found = traces(run, whom)
         if not found.any and run.manifest.get("underway", {}).get("what") != "erasure":
             say(visible(f"{path}: no trace."))
-            return _document(path, found)
+            return _document(path, found), None
         if not yes:
             say(visible(f"{path}: {_told(found)}."))
-            return _document(path, found, traces_left=True)
-        others = erase(run, user, account())
+            return _document(path, found, traces_left=True), None
+        person = erase(run, whom, account())
+    say(visible(f"{path}: erased {_told(found)}."))
+    return _document(path, found, erased=True), person
+
+
+def _drawn_again(done: dict[str, Any], person: Person, say: Callable[[str], None]) -> dict[str, Any]:
+    """Draw the reports of a run from which somebody was erased, and look for what still names them."""
+    with closing(open_run(Path(done["path"]))) as run:
         with Bars() as bars:
             drawn = draw_again(run, bars) if run.finished else []
-    again = f" {count(len(drawn), 'report')} drawn again." if drawn else ""
-    say(visible(f"{path}: erased {_told(found)}.{again}"))
+        reports, others = leftovers(run, person)
+    if drawn:
+        say(visible(f"{run.path}: {count(len(drawn), 'report')} drawn again."))
+    for file in reports:
+        click.echo(visible(f"{file} was drawn again and still names the person. Delete it."), err=True)
     for file in others:
         click.echo(visible(f"{file} is no file of ours and still names the person. Look at it."), err=True)
-    return _document(path, found, erased=True, traces_left=bool(others), left_in=[str(file) for file in others])
+    left = [*reports, *others]
+    return done | {"traces_left": bool(left), "left_in": [str(file) for file in left]}
 
 
 def _document(path: Path, found: Traces, **more: Any) -> dict[str, Any]:
@@ -93,5 +122,6 @@ def _told(found: Traces) -> str:
         count(found.pictures, "picture") if found.pictures else "",
         f"{count(found.findings, 'row')} of other people that name or show them" if found.findings else "",
         "the manifest's mention" if found.manifest else "",
+        count(found.told, "file of a report that names them", "files of a report that name them") if found.told else "",
     ]
     return ", ".join(part for part in parts if part) or "what an interrupted erasure had left"

@@ -12,12 +12,11 @@ import json
 import re
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -27,7 +26,7 @@ from auditor.runs.exports import delete_reports, files_in, folders
 from auditor.runs.files import whole_file
 from auditor.runs.folder import RunFolder
 from auditor.runs.manifest import RunError
-from auditor.runs.people import rank
+from auditor.runs.whom import Person, Whom, checkpoints, named_in, parts_of, person_in
 
 ERASED = "(erased)"
 """What stands where other people's rows named the person."""
@@ -37,22 +36,6 @@ _JSON = frozenset({"signals", "causes"})
 """Those that hold JSON: a name is looked for in its values, where no quote or backslash is spelled otherwise."""
 _SHORTEST_NUMBER = 6
 """Digits from which on an account number of Viva Engage is taken for one wherever it stands alone."""
-_NAMES_ANOTHER = "photo_of_another_user"
-"""The cause that says whose photo a copy shows."""
-
-
-@dataclass(frozen=True)
-class Person:
-    """By what one person is known in a run."""
-
-    user_id: str
-    """Empty where the run has no such user; then only what was asked for is looked for."""
-    words: tuple[str, ...]
-    """Object id, UPN, mail, other addresses, account numbers; the display name where nobody shares it."""
-    digests: frozenset[str] = frozenset()
-    """SHA-256 of the pictures that are the person's and nobody else's."""
-    shown_by: frozenset[tuple[str, str, str]] = frozenset()
-    """(user id, workload, SHA-256) of other people's copies that the run found to show this person's photo."""
 
 
 @dataclass(frozen=True)
@@ -66,70 +49,111 @@ class Traces:
     """Other people's rows that name the person, or are known to show the person's photo."""
     pictures: int
     reports: int
+    """Files of reports; they are drawn again."""
+    told: int
+    """Those of them that name the person, as one that says who has left since an earlier run does."""
     manifest: bool
     """Whether the manifest names the person."""
 
     @property
     def any(self) -> bool:
-        """Whether there is anything to erase. (A report is drawn from the rest, and is no trace by itself.)"""
-        return self.user or self.manifest or bool(self.rows or self.findings or self.pictures)
+        """Whether there is anything to erase."""
+        return self.user or self.manifest or bool(self.rows or self.findings or self.pictures or self.told)
 
 
-def traces(run: RunFolder, who: str) -> Traces:
-    """What `erase` would remove. Raises `RunError` where `who` may be more than one user."""
-    person = _person(run, who)
+def traces(run: RunFolder, whom: Whom) -> Traces:
+    """What `erase` would remove. Raises `RunError` where it may be more than one user."""
+    person = person_in(run, whom)
     rows = findings = 0
-    for part in _parts(run, "observations/", "verdicts/"):
+    for part in parts_of(run, "observations/", "verdicts/"):
         table = run.read_part(part)
         own = sum(one == person.user_id for one in table.column("user_id").to_pylist()) if person.user_id else 0
         changed = _without(table, person)
         rows += own
         findings += 0 if changed is None else _differing(table, changed, person)
-    for file in _checkpoints(run):
+    for file in checkpoints(run):
         findings += _erased_accounts(frames.read_table(file), person)[1]
     pictures = sum(file.stem in person.digests for file in run.photos.glob("*/*"))
-    reports = sum(len(files_in(folder)) for folder in folders(run))
-    named = _scrub(run.manifest, _finder(_addresses(person))) != run.manifest
-    return Traces(bool(person.user_id), rows, findings, pictures, reports, named)
+    reports = _report_files(run)
+    told = len(_naming(reports, person.addresses))
+    return Traces(person.here, rows, findings, pictures, len(reports), told, _without_mention(run, person) is not None)
 
 
-def erase(run: RunFolder, who: str, asked_by: str) -> list[Path]:
+def erase(run: RunFolder, whom: Whom, asked_by: str) -> Person:
     """Remove every trace of a person from a run that this process holds, and record that it was done.
 
-    Returns the files in the folders of the run and its reports that are not ours and still name the person. The
-    reports of the run are deleted; whoever calls draws them again. An erasure that was interrupted is finished by
-    calling this again for the same person; for another, `RunError`.
+    The reports of the run are deleted; whoever calls draws them again, and then asks for the `leftovers` of the person
+    that is returned. An erasure that was interrupted is finished by calling this again for the same person; for
+    another, `RunError`.
     """
-    person = _person(run, who)
-    record = _record(run, person, who, asked_by)
+    person = person_in(run, whom)
+    record = _record(run, person, asked_by)
     run.update(underway=record)
     if not run.finished:
         run.drop_unnamed()
     delete_reports(run)
-    run.delete_pictures(lambda sha256: sha256 in person.digests)
-    for file in _checkpoints(run):
+    # Until a part is written nobody can say whose the pictures of its shard are: a resumed run asks for these again.
+    known = None if run.finished else _pictures_named(run)
+    run.delete_pictures(lambda sha256: sha256 in person.digests or (known is not None and sha256 not in known))
+    for file in checkpoints(run):
         table, erased = _erased_accounts(frames.read_table(file), person)
         if erased:
             with whole_file(file) as temporary:
                 frames.write_table(table, temporary)
-    for part in _parts(run, "observations/", "verdicts/", "users/"):
+    for part in parts_of(run, "observations/", "verdicts/", "users/"):
         changed = _without(run.read_part(part), person)
         if changed is not None:
             run.replace_part(part, changed)
     _finish(run, person, record)
-    return _leftovers(run, person.words)
+    return person
 
 
-def _record(run: RunFolder, person: Person, who: str, asked_by: str) -> dict[str, Any]:
-    """The erasure as the manifest remembers it: of the person only a salted digest of the object id."""
+def leftovers(run: RunFolder, person: Person) -> tuple[list[Path], list[Path]]:
+    """The files in the folders of the run, its reports and its exports that name the person: reports of ours, and
+    others.
+    """
+    reports = _report_files(run)
+    exports = (Path(one["folder"]) for one in run.manifest.get("exports", ()))
+    places = dict.fromkeys([run.path, *folders(run), *exports])
+    files = {file for place in places for file in place.rglob("*") if file.is_file() and file.suffix != ".parquet"}
+    return _naming(reports, person.words), _naming(sorted(files.difference(reports)), person.words)
+
+
+def _report_files(run: RunFolder) -> list[Path]:
+    return [file for folder in folders(run) for file in files_in(folder)]
+
+
+def _naming(files: Iterable[Path], words: Iterable[str]) -> list[Path]:
+    """Those that hold one of the words, or are called by one: an exported picture's name is the object id."""
+    wanted = [word.lower().encode("utf-8", "replace") for word in words if len(word) >= _SHORTEST_NUMBER]
+    found = []
+    for file in files if wanted else ():
+        held = _told_by(file)
+        if any(word in held for word in wanted):
+            found.append(file)
+    return found
+
+
+def _pictures_named(run: RunFolder) -> set[str]:
+    """The digests that the parts and the pages of an unfinished run name."""
+    tables = [run.read_part(part, ["sha256"]) for part in parts_of(run, "observations/")]
+    tables += [table for file in checkpoints(run) if "sha256" in (table := frames.read_table(file)).column_names]
+    return {sha256 for table in tables for sha256 in table.column("sha256").to_pylist()}
+
+
+def _record(run: RunFolder, person: Person, asked_by: str) -> dict[str, Any]:
+    """The erasure as the manifest remembers it: of the person only a salted digest of the object id.
+
+    While it is under way, also by which words the person is known: were it interrupted, what leads to them is gone.
+    """
     begun: dict[str, Any] | None = run.manifest.get("underway")
-    named = (person.user_id or who).lower()
+    named = (person.user_id or person.asked).lower()
     if begun is not None:
         if begun.get("what") != "erasure":
             raise RunError(f"Pruning the run {run.path} was interrupted. Finish that first: runs prune --yes.")
         if person.user_id and begun["whom"] != _whom(begun["salt"], named):
             raise RunError(f"An erasure of somebody else in the run {run.path} was interrupted. Finish that first.")
-        return begun
+        return begun | {"words": list(person.words)}
     salt = secrets.token_hex(16)
     return {
         "what": "erasure",
@@ -137,7 +161,8 @@ def _record(run: RunFolder, person: Person, who: str, asked_by: str) -> dict[str
         "asked_by": asked_by,
         "salt": salt,
         "whom": _whom(salt, named),
-        "users": int(bool(person.user_id)),
+        "users": int(person.here),
+        "words": list(person.words),
     }
 
 
@@ -149,12 +174,12 @@ def _finish(run: RunFolder, person: Person, record: Mapping[str, Any]) -> None:
     if run.finished:
         run.list_pictures()
         run.manifest.update(_recounted(run))
-    run.manifest.update(_scrub(run.manifest, _finder(_addresses(person))))
+    run.manifest.update(_without_mention(run, person) or {})
     scope = dict(run.manifest.get("scope", {}))
     for name in ("directory", "in_scope"):
         if isinstance(scope.get(name), int):
             scope[name] -= int(record["users"])
-    done = {name: value for name, value in record.items() if name not in {"what", "users"}}
+    done = {name: value for name, value in record.items() if name not in {"what", "users", "words"}}
     run.manifest.pop("underway", None)
     run.update(scope=scope, erasures=[*run.manifest.get("erasures", []), done])
 
@@ -164,7 +189,7 @@ def _recounted(run: RunFolder) -> dict[str, Any]:
     verdicts: Counter[tuple[str, str]] = Counter()
     reasons: Counter[tuple[str, str]] = Counter()
     accepted: Counter[tuple[str, str]] = Counter()
-    for part in _parts(run, "verdicts/"):
+    for part in parts_of(run, "verdicts/"):
         rows = run.read_part(part, ["workload", "verdict", "status", "reason", "accepted"]).to_pylist()
         verdicts.update((row["workload"], row["verdict"]) for row in rows)
         accepted.update((row["workload"], row["verdict"]) for row in rows if row.get("accepted"))
@@ -179,72 +204,7 @@ def _nested(counter: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]
     return nested
 
 
-# -- who ----------------------------------------------------------------------------------------------------
-
-
-def _person(run: RunFolder, who: str) -> Person:
-    asked = who.strip()
-    if not asked:
-        raise RunError("Nobody is named. Name a user by object id, user principal name or mail address.")
-    found: dict[int, list[dict[str, Any]]] = {}
-    names: Counter[str] = Counter()
-    for part in _parts(run, "users/"):
-        for row in run.read_part(part).to_pylist():
-            names[row["display_name"]] += 1
-            if (place := rank(row, asked.lower())) is not None:
-                found.setdefault(place, []).append(row)
-    if not found:
-        return Person("", (asked,))
-    best = found[min(found)]
-    if len(best) > 1:
-        ids = ", ".join(row["user_id"] for row in best)
-        raise RunError(f"{len(best)} users of the run {run.path} go by '{asked}'. Name one by its object id: {ids}.")
-    (row,) = best
-    name = row["display_name"]
-    words = [asked, row["user_id"], row["upn"], row["mail"], *row["addresses"].split()]
-    if " " in name.strip() and names[name] == 1:
-        words.append(name)
-    return _with_pictures(run, row["user_id"], words)
-
-
-def _with_pictures(run: RunFolder, user_id: str, words: list[str]) -> Person:
-    """The person with account numbers, with the pictures that are nobody else's, and with who else shows them."""
-    upn = words[2]
-    shown_by = set()
-    for part in _parts(run, "verdicts/"):
-        for row in run.read_part(part, ["user_id", "workload", "sha256", "cause", "evidence"]).to_pylist():
-            # Only where the sentence ends with this name: "… of A and 2 more" is others' photo as well.
-            if row["cause"] == _NAMES_ANOTHER and row["evidence"].rstrip(".").endswith(f" {upn}"):
-                shown_by.add((row["user_id"], row["workload"], row["sha256"]))
-    own: set[str] = set()
-    others: set[str] = set()
-    for part in _parts(run, "observations/"):
-        for row in run.read_part(part, ["user_id", "workload", "sha256", "signals"]).to_pylist():
-            mine = row["user_id"] == user_id
-            shown = (row["user_id"], row["workload"], row["sha256"]) in shown_by
-            (own if mine or shown else others).add(row["sha256"])
-            if mine and (number := json.loads(row["signals"]).get("engage_id", "")):
-                words.append(number)
-    wanted = {word.lower() for word in words}
-    for file in _checkpoints(run):
-        for row in frames.read_table(file, ["addresses", "sha256"]).to_pylist():
-            if "sha256" in row:  # the directory's list holds no pictures
-                (own if wanted & _named(row) else others).add(row["sha256"])
-    unique = tuple(dict.fromkeys(word for word in words if word))
-    return Person(user_id, unique, frozenset(own - others - {""}), frozenset(shown_by))
-
-
-def _addresses(person: Person) -> tuple[str, ...]:
-    """What the manifest is searched for: not the name, which may be part of the tenant's."""
-    return tuple(word for word in person.words if "@" in word or word == person.user_id or len(person.words) == 1)
-
-
 # -- what ---------------------------------------------------------------------------------------------------
-
-
-def _parts(run: RunFolder, *kinds: str) -> Iterator[str]:
-    for kind in kinds:
-        yield from sorted(part for part in run.manifest.get("parts", {}) if part.startswith(kind))
 
 
 def _finder(words: Iterable[str]) -> Callable[[str], str]:
@@ -260,6 +220,38 @@ def _finder(words: Iterable[str]) -> Callable[[str], str]:
     alone = rf"(?<![\w.+-])(?:{'|'.join(map(re.escape, longest_first))})(?![\w-]|\.\w|@)"
     pattern = re.compile(alone, re.IGNORECASE)
     return lambda text: pattern.sub(ERASED, text)
+
+
+def _without_mention(run: RunFolder, person: Person) -> dict[str, Any] | None:
+    """The manifest without the person; None where it does not name them."""
+    clean = _finder(person.addresses)
+    # The name is not looked for, which may be part of the tenant's; only what is accepted speaks of people.
+    made = {
+        name: value if name == "underway" else _scrub(_without_exceptions(value, person), clean)
+        for name, value in run.manifest.items()
+    }
+    return None if made == run.manifest else made
+
+
+def _without_exceptions(value: Any, person: Person) -> Any:
+    """Without the accepted exceptions that are about the person or the person's pictures, wherever they are held."""
+    if not isinstance(value, dict):
+        return value
+    entries = value.get("entries")
+    if not isinstance(entries, list):
+        return {name: _without_exceptions(one, person) for name, one in value.items()}
+    wanted, clean = {word.lower() for word in person.words}, _finder(person.words)
+    kept = [
+        number
+        for number, one in enumerate(entries)
+        if str(one.get("user", "")).lower() not in wanted
+        and person.digests.isdisjoint({one.get("sha256"), one.get("reference_sha256")})
+    ]
+    outcome = value.get("outcome", [])
+    return value | {
+        "entries": [_scrub(entries[number], clean) for number in kept],
+        **({"outcome": [outcome[number] for number in kept if number < len(outcome)]} if "outcome" in value else {}),
+    }
 
 
 def _scrub(value: Any, clean: Callable[[str], str]) -> Any:
@@ -307,10 +299,6 @@ def _differing(before: pa.Table, after: pa.Table, person: Person) -> int:
     return sum(one != other for one, other in zip(kept, after.to_pylist(), strict=True))
 
 
-def _checkpoints(run: RunFolder) -> list[Path]:
-    return sorted((run.path / "work").rglob("*.parquet"))
-
-
 def _erased_accounts(table: pa.Table, person: Person) -> tuple[pa.Table, int]:
     """A page of Viva Engage's list, or the directory's list, without the person, and how many accounts that were.
 
@@ -325,26 +313,12 @@ def _erased_accounts(table: pa.Table, person: Person) -> tuple[pa.Table, int]:
     }
     made = [
         nothing | {"id": ERASED} | ({"status": row["status"]} if "status" in row else {})
-        if wanted & {row["id"], row.get("upn", "").lower(), *_named(row)}
+        if wanted & {row["id"], row.get("upn", "").lower(), *named_in(row)}
         else row
         for row in rows
     ]
     count = sum(one is not other for one, other in zip(made, rows, strict=True))
     return pa.Table.from_pylist(made, schema=table.schema), count
-
-
-def _named(row: Mapping[str, Any]) -> set[str]:
-    """The addresses in a checkpoint's row, as they are and as they were before they were URL-quoted."""
-    return {form.lower() for one in row.get("addresses", "").split() for form in (one, unquote(one))}
-
-
-def _leftovers(run: RunFolder, words: Iterable[str]) -> list[Path]:
-    wanted = [word.lower().encode("utf-8", "replace") for word in words if len(word) >= _SHORTEST_NUMBER]
-    exports = (Path(one["folder"]) for one in run.manifest.get("exports", ()))
-    places = dict.fromkeys([run.path, *folders(run), *exports])
-    files = {file for place in places for file in place.rglob("*") if file.is_file() and file.suffix != ".parquet"}
-    # An exported picture is named by the object id, and says nothing of it inside.
-    return sorted(file for file in files if any(word in _told_by(file) for word in wanted))
 
 
 def _told_by(file: Path) -> bytes:
