@@ -24,6 +24,7 @@ from auditor.collectors.yammer import FEW, Found, Yammer, addresses_of, join
 from auditor.directory import Listed, census
 from auditor.model import FINGERPRINT_COLUMNS, Column, Observation, Reason, Status, User, Way, Workload
 from auditor.runs import frames
+from auditor.runs.erase import ERASED, was_erased
 from auditor.runs.files import whole_file
 from auditor.runs.folder import RunFolder, observations_part
 from auditor.services.errors import BadAnswer, FinalForWorkload, ServiceError
@@ -103,8 +104,12 @@ async def recount(run: RunFolder, graph: Graph, progress: Progress) -> None:
     scope = dict(run.manifest.get("scope", {}))
     if not file.exists():
         return
-    accounts = dict(zip(*frames.read_table(file, ["id", "upn"]).to_pydict().values(), strict=True))
-    taken = await census(graph, len(accounts), scope.get("counted_before"), accounts)
+    rows = frames.read_table(file, ["id", "upn"]).to_pylist()
+    accounts = {row["id"]: row["upn"] for row in rows if row["id"] != ERASED}
+    # Who was erased from this run while it was interrupted is still in the directory, and did not join it.
+    taken = await census(
+        graph, len(rows), scope.get("counted_before"), accounts, lambda one: was_erased(run.manifest, one)
+    )
     scope["counted_after"] = taken.after
     scope["joined"], scope["left"] = list(taken.joined), list(taken.left)
     scope["problem"] = taken.problem

@@ -143,8 +143,16 @@ def _notes(lists: Sequence[Collected[Any]]) -> Iterable[str]:
         yield f"The list of users expired or never ended while it was read, and was read anew {restarts} time(s)."
 
 
-async def census(graph: Graph, listed: int, before: int | None, accounts: Mapping[str, str]) -> Census:
+async def census(
+    graph: Graph,
+    listed: int,
+    before: int | None,
+    accounts: Mapping[str, str],
+    unnamed: Callable[[str], bool] = lambda _: False,
+) -> Census:
     """Count the directory again when everyone was asked; name who joined and left if anything changed.
+
+    `unnamed`: whose object ids are in no list here although they were listed, and stay so.
 
     The list is complete where the directory's own counts, before and after, differ from it and from each other
     by no more than `tolerance`. Counts are eventually consistent, so small differences say nothing.
@@ -160,7 +168,8 @@ async def census(graph: Graph, listed: int, before: int | None, accounts: Mappin
         now = {
             one.id: one.upn for one in (await graph.every(f"/users?{_query('id,userPrincipalName')}", parse)).entries
         }
-        joined = tuple(sorted(upn for identity, upn in now.items() if identity not in accounts))
+        new = (one for one in now if one not in accounts and not unnamed(one))
+        joined = tuple(sorted(now[identity] for identity in new))
         left = tuple(sorted(upn for identity, upn in accounts.items() if identity not in now and upn))
         counts.append(len(now))
     except ServiceError as error:

@@ -203,6 +203,14 @@ def test_who_joined_and_who_left_meanwhile_is_named(start: Any, ca_bundle: Path)
     assert found.left == ("u0@contoso.com", "u1@contoso.com")
 
 
+def test_who_may_not_be_named_is_not_named_among_those_who_joined(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    directory(server, [entry(number) for number in range(32)])
+    accounts = {f"id-{number}": f"u{number}@contoso.com" for number in range(30)}
+    found = ask(ca_bundle, server, lambda graph: census(graph, 31, 31, accounts, lambda one: one == "id-30"))
+    assert found.joined == ("u31@contoso.com",)
+
+
 @pytest.mark.parametrize(("before", "after"), [(36, 30), (30, 36), (24, 30), (None, 36), (40, 40)])
 def test_counts_that_differ_by_more_than_the_tolerance_make_the_list_doubtful(
     start: Any, ca_bundle: Path, before: int | None, after: int

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +22,7 @@ from auditor.diagnosis.over_time import over_time
 from auditor.diagnosis.owners import index, shared
 from auditor.diagnosis.rules import UNEXPLAINED, Case
 from auditor.model import CHANGE_COLUMNS, DRIFT, Change, Status, Verdict, Workload
+from auditor.runs.erase import was_erased
 from auditor.runs.manifest import RunError
 
 WORKLOADS = {
@@ -201,13 +201,7 @@ def _changed(a: Side, b: Side, pictures: Pictures) -> pd.DataFrame:
 
 def erased_in(side: Side, ids: Iterable[str]) -> set[str]:
     """Those who were erased from a run: they neither left nor joined, and are named no more."""
-    records = side.run.manifest.get("erasures", ())
-    return {
-        user_id
-        for user_id in ids
-        for one in records
-        if hashlib.sha256(f"{one.get('salt', '')}{user_id.lower()}".encode()).hexdigest() == one.get("whom")
-    }
+    return {user_id for user_id in ids if was_erased(side.run.manifest, user_id)}
 
 
 _COMPARED = ("status", "verdict", "reason", "sha256")

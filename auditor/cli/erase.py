@@ -16,7 +16,7 @@ from auditor.cli.options import output_option, print_json, talk
 from auditor.cli.outcome import RUNS, draw_again
 from auditor.cli.progress import Bars
 from auditor.report.text import count, visible
-from auditor.runs.baselines import runs_and_baselines
+from auditor.runs.baselines import drop_unfinished, runs_and_baselines
 from auditor.runs.erase import Traces, erase, leftovers, traces
 from auditor.runs.files import account
 from auditor.runs.folder import open_run
@@ -51,6 +51,8 @@ def command(run_paths: tuple[Path, ...], user: str, folder: Path | None, yes: bo
     or more than one user of that name.
     """
     with endings(again="Run the same command again: an erasure that was begun is finished then."):
+        if yes and (folder or not run_paths):
+            drop_unfinished(folder or RUNS)
         paths = [*run_paths, *(runs_and_baselines(folder or RUNS) if folder or not run_paths else ())]
         say = talk(output)
         whom = _identified(paths, user)

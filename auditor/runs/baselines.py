@@ -18,8 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from auditor.runs.files import TEMPORARY, account, flush_folder, make_folder
-from auditor.runs.folder import ReadOnlyRun, RunFolder, interrupted, open_run
+from auditor.runs.folder import LOCK, ReadOnlyRun, RunFolder, interrupted, open_run
 from auditor.runs.listing import runs_in, when
 from auditor.runs.manifest import MANIFEST, SEAL, RunError
 
@@ -122,18 +124,20 @@ def save(reports: Path, run_path: Path, name: str, *, replace: bool = False) -> 
         if taken is not None and _same(reports / BASELINES / taken, run.path):
             raise RunError(f"'{taken}' is this very baseline. Name the run that should take its place.")
         folder = make_folder(reports / BASELINES)
-        half = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder))
-        try:
-            _copy(run, half)
-            old = folder / f"{TEMPORARY}{half.name}-old"
-            if taken is not None:
-                open_run(folder / taken).close()  # says so where somebody is being erased in it
-                (folder / taken).rename(old)
-            half.rename(folder / name)
-            flush_folder(folder)
-            shutil.rmtree(old, ignore_errors=True)
-        finally:
-            shutil.rmtree(half, ignore_errors=True)
+        with FileLock(folder / LOCK, mode=0o600):
+            _sweep(folder)
+            half = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder))
+            try:
+                _copy(run, half)
+                old = folder / f"{TEMPORARY}{half.name}-old"
+                if taken is not None:
+                    open_run(folder / taken).close()  # says so where somebody is being erased in it
+                    (folder / taken).rename(old)
+                half.rename(folder / name)
+                flush_folder(folder)
+                shutil.rmtree(old, ignore_errors=True)
+            finally:
+                shutil.rmtree(half, ignore_errors=True)
     return show(reports, name)
 
 
@@ -162,6 +166,19 @@ def runs_and_baselines(folder: Path) -> list[Path]:
     dropped. Raises `RunError` where there is no such folder.
     """
     return [*runs_in(folder), *(folder / BASELINES / name for name in _names(folder))]
+
+
+def drop_unfinished(reports: Path) -> None:
+    """Delete what a process that was killed left of a baseline."""
+    if (reports / BASELINES).is_dir():
+        # Whoever holds the lock is saving one, and does the same first.
+        with suppress(Timeout, OSError), FileLock(reports / BASELINES / LOCK, timeout=0, mode=0o600):
+            _sweep(reports / BASELINES)
+
+
+def _sweep(folder: Path) -> None:
+    for half in folder.glob(f"{TEMPORARY}*"):
+        shutil.rmtree(half, ignore_errors=True)
 
 
 def _names(reports: Path) -> list[str]:

@@ -141,6 +141,13 @@ def _pictures_named(run: RunFolder) -> set[str]:
     return {sha256 for table in tables for sha256 in table.column("sha256").to_pylist()}
 
 
+def was_erased(manifest: Mapping[str, Any], user_id: str) -> bool:
+    """Whether an erasure that is recorded concerned this object id."""
+    return any(
+        one.get("whom") == _whom(str(one.get("salt", "")), user_id.lower()) for one in manifest.get("erasures", ())
+    )
+
+
 def _record(run: RunFolder, person: Person, asked_by: str) -> dict[str, Any]:
     """The erasure as the manifest remembers it: of the person only a salted digest of the object id.
 

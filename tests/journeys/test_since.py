@@ -73,3 +73,19 @@ def test_who_was_erased_from_the_run_did_not_leave(run: Path, command: Command) 
     assert user(4).id in (run / "report" / "changes.csv").read_text(encoding="utf-8")
     done = command("diff", "m0", "m1", "--format", "csv")
     assert user(2).id not in done.out
+
+
+@pytest.mark.parametrize("named", ["upn", "id"])
+def test_who_left_since_the_baseline_is_erased_from_the_report_that_says_so(
+    run: Path, command: Command, named: str
+) -> None:
+    command("report", run)
+    whom = str(getattr(user(4), named))
+    told = command("erase", run, "--user", whom)
+    assert told.code == 1
+    assert "1 file of a report that names them" in told.out
+    assert command("erase", run, "--user", whom, "--yes").code == 0
+    texts = [file.read_text(encoding="utf-8") for file in (run / "report").iterdir()]
+    assert not [text for text in texts if user(4).upn in text or user(4).id in text]
+    assert any(user(2).upn in text for text in texts)
+    assert command("erase", run, "--user", whom).out.endswith("no trace.\n")

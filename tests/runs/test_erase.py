@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,11 +17,11 @@ import pytest
 from auditor.model import Workload
 from auditor.runs import frames
 from auditor.runs.erase import ERASED, erase, traces
-from auditor.runs.folder import observations_part
+from auditor.runs.folder import observations_part, open_run
 from auditor.runs.manifest import RunError
 from auditor.runs.verify import verify
 from auditor.runs.whom import Whom
-from tests.runs.conftest import make_run, user
+from tests.runs.conftest import make_run, picture_of, user
 
 
 def test_a_run_of_one_person_is_empty_when_that_person_is_erased_and_still_a_run(
@@ -143,3 +146,89 @@ def test_a_picture_that_another_has_too_stays(tmp_path: Path) -> None:
     assert len(left) == 3
     run.close()
     assert verify(run.path).problems == ()
+
+
+def test_somebody_who_was_renamed_is_erased_from_runs_that_know_the_old_name_alone(
+    tmp_path: Path, program: Callable[..., Any]
+) -> None:
+    make_run(tmp_path / "reports" / "old", [user(1, upn="born@contoso.com", mail="", addresses=()), user(2)]).close()
+    make_run(tmp_path / "reports" / "new", [user(1, upn="married@contoso.com"), user(2)]).close()
+    assert program("erase", "--user", "married@contoso.com", "--runs", "reports", "--yes").code == 0
+    for name in ("old", "new"):
+        with closing(open_run(tmp_path / "reports" / name)) as run:
+            assert [one.upn for one in run.users(0)] == ["user2@contoso.com"]
+
+
+def test_an_address_that_was_given_to_somebody_else_erases_neither(tmp_path: Path, program: Callable[..., Any]) -> None:
+    make_run(tmp_path / "reports" / "old", [user(1, mail="desk@contoso.com")]).close()
+    make_run(tmp_path / "reports" / "new", [user(2, mail="desk@contoso.com")]).close()
+    done = program("erase", "--user", "desk@contoso.com", "--runs", "reports", "--yes")
+    assert done.code == 2
+    assert user(1).id in done.err
+    assert user(2).id in done.err
+    # By the id, the address that is another's now stays with that one.
+    assert program("erase", "--user", user(1).id, "--runs", "reports", "--yes").code == 0
+    with closing(open_run(tmp_path / "reports" / "new")) as run:
+        assert [one.mail for one in run.users(0)] == ["desk@contoso.com"]
+
+
+def test_of_an_unfinished_run_go_the_pictures_of_shards_that_were_not_written(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [user(1), user(2), user(3)], finished=None)
+    part = observations_part(Workload.ENTRA, 0)
+    run.update(parts={name: entry for name, entry in run.manifest["parts"].items() if name != part})
+    erase(run, Whom("user1@contoso.com"), "tester")
+    named = {one for name in run.manifest["parts"] if name.startswith("observations/")
+             for one in run.read_part(name).column("sha256").to_pylist()}  # fmt: skip
+    assert {file.stem for file in run.photos.rglob("*.png")} == named
+    assert hashlib.sha256(picture_of(f"{user(2).id}sharepoint")).hexdigest() in named
+    run.close()
+
+
+def test_what_was_accepted_of_the_person_goes_with_its_digests_and_who_accepted_it_loses_the_name(
+    tmp_path: Path,
+) -> None:
+    def entry(**changed: Any) -> dict[str, Any]:
+        made = {"user": "", "filter": {}, "workload": ["sharepoint"], "verdict": ["mismatch"], "reason": "A pilot.",
+                "who": "Help desk", "until": "2027-03-31", "sha256": "", "reference_sha256": ""}  # fmt: skip
+        return made | changed
+
+    own = hashlib.sha256(picture_of(f"{user(1).id}sharepoint")).hexdigest()
+    entries = [
+        entry(user=user(1).upn, sha256=own), entry(filter={"department": "Sales"}, sha256=own),
+        entry(user=user(2).upn, who="User Number1", reason="As user1@contoso.com asked."),
+    ]  # fmt: skip
+    told = {"file": "", "entries": entries, "outcome": [{"findings": number} for number in range(3)]}
+    drawn = {"report": {"drawn": "", "redact": False, "templates": "", "exceptions": told, "files": {}}}
+    run = make_run(tmp_path / "run", [user(1), user(2)], exceptions=told, reports=drawn)
+    erase(run, Whom(user(1).upn), "tester")
+    for held in (run.manifest["exceptions"], run.manifest["reports"]["report"]["exceptions"]):
+        (left,) = held["entries"]
+        assert (left["user"], left["who"], left["reason"]) == (user(2).upn, ERASED, f"As {ERASED} asked.")
+        assert held["outcome"] == [{"findings": 2}]
+    assert own not in json.dumps(run.manifest)
+    run.close()
+
+
+def test_an_erasure_that_was_killed_at_its_end_still_knows_every_name(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run", [user(1, mail="mail1@x.org"), user(2)], question={"users": [user(1).id]})
+    erase(made, Whom("mail1@x.org"), "tester")
+    record = made.manifest["erasures"].pop()
+    # As it was before the last step: the rows are gone, the manifest is not clean.
+    words = [user(1).id, "mail1@x.org", user(1).upn]
+    made.update(question={"users": [user(1).id]}, underway={**record, "what": "erasure", "users": 1, "words": words})
+    erase(made, Whom("mail1@x.org"), "tester")
+    assert made.manifest["question"]["users"] == [ERASED]
+    assert user(1).id not in json.dumps(made.manifest)
+    made.close()
+
+
+def test_what_a_killed_process_left_of_a_baseline_goes_with_an_erasure(
+    tmp_path: Path, program: Callable[..., Any]
+) -> None:
+    make_run(tmp_path / "reports" / "run", [user(1), user(2)]).close()
+    half = tmp_path / "reports" / "baselines" / ".tmp-abc"
+    shutil.copytree(tmp_path / "reports" / "run" / "users", half / "users")
+    assert program("erase", "--user", user(1).upn, "--runs", "reports").code == 1
+    assert half.exists()
+    assert program("erase", "--user", user(1).upn, "--runs", "reports", "--yes").code == 0
+    assert not half.exists()
