@@ -29,6 +29,7 @@ from auditor.runs.files import whole_file
 from auditor.runs.folder import RunFolder, observations_part
 from auditor.services.errors import BadAnswer, FinalForWorkload, ServiceError
 from auditor.services.graph import Graph
+from auditor.services.yammer import EngageUser
 from auditor.shortcut import Carrying, Shortcut
 
 
@@ -427,7 +428,10 @@ async def _engage_pages(
         if not ids:
             # The end of the list is asked for again by a resumed run: a checkpoint may hold nobody for other reasons.
             try:
-                found, last = await _engage_page(yammer, number, seen, known)
+                listed, last = await _engage_page(yammer, number, seen)
+                if number > 1:
+                    listed += await _moved_up(yammer, number - 1, seen | _ids(listed), last=last)
+                found = await yammer.found(listed, known)
             except ServiceError as error:
                 return error
             ids = {one.id for one in found}
@@ -440,9 +444,7 @@ async def _engage_pages(
     return BadAnswer(f"Viva Engage's list did not end after {MOST_PAGES} pages", reason=Reason.LIST_INCOMPLETE)
 
 
-async def _engage_page(
-    yammer: Yammer, number: int, seen: set[str], known: Mapping[str, Known]
-) -> tuple[list[Found], bool]:
+async def _engage_page(yammer: Yammer, number: int, seen: set[str]) -> tuple[list[EngageUser], bool]:
     """One page that may be believed, and whether the list ends with it.
 
     A page that cannot be read, or brings nobody new, is asked for again; the end is believed when it is said twice.
@@ -461,7 +463,7 @@ async def _engage_page(
         except ServiceError as error:
             problem = error
             continue
-        ids = {one.id for one in listed if not one.nameless}
+        ids = _ids(listed)
         last = not listed
         hangs = bool(ids) and ids <= seen
         if hangs or (last and number == 1):
@@ -469,8 +471,42 @@ async def _engage_page(
             continue
         ends += last
         if not last or ends > 1:
-            return await yammer.found(listed, known), last
+            return listed, last
     raise problem or BadAnswer("Viva Engage's list ends and goes on again", reason=Reason.LIST_INCOMPLETE)
+
+
+async def _moved_up(yammer: Yammer, number: int, seen: set[str], *, last: bool) -> list[EngageUser]:
+    """Accounts that an earlier page holds now and did not hold when it was read.
+
+    Pages go by number: where an account goes while the list is read, whoever would have stood first on the next page
+    stands last on one that was read before. Only where a whole page is new may the one before it hold somebody, too.
+    """
+    moved: list[EngageUser] = []
+    while number:
+        again = await _page_again(yammer, number, may_be_gone=last)
+        new = [one for one in again if one.id and one.id not in seen]
+        moved += new
+        if not new or len(new) < len(again):
+            break
+        number -= 1
+    return moved
+
+
+async def _page_again(yammer: Yammer, number: int, *, may_be_gone: bool) -> list[EngageUser]:
+    problem: ServiceError = BadAnswer("a page of Viva Engage's list is empty now", reason=Reason.LIST_INCOMPLETE)
+    for _ in range(PAGE_ATTEMPTS):
+        try:
+            if (listed := await yammer.page(number)) or may_be_gone:
+                return listed
+        except FinalForWorkload:
+            raise
+        except ServiceError as error:
+            problem = error
+    raise problem
+
+
+def _ids(listed: Iterable[EngageUser]) -> set[str]:
+    return {one.id for one in listed if not one.nameless}
 
 
 def _engage_parts(

@@ -63,15 +63,15 @@ def pages(entries: list[dict[str, Any]]) -> Callable[[int], tuple[int, list[dict
 
 
 def read(
-    path: Path, bundle: Path, server: Server, answer: Callable[[int], tuple[int, Any]]
+    path: Path, bundle: Path, server: Server, answer: Callable[[int], tuple[int, Any]], users: int = USERS
 ) -> tuple[RunFolder, dict[str, tuple[str, str]]]:
     def script(asked: str, headers: dict[str, str], number: int) -> tuple[int, dict[str, str], bytes]:
         status, body = answer(int(asked.rpartition("page=")[2]))
         return status, JSON, json.dumps(body).encode()
 
     server.answers(script)
-    run = create(path, {"scope": {"in_scope": USERS}, "parts": {}})
-    run.freeze_users([user(number) for number in range(USERS)], 40)
+    run = create(path, {"scope": {"in_scope": users}, "parts": {}})
+    run.freeze_users([user(number) for number in range(users)], 40)
 
     async def work() -> None:
         client = new_client(tls_context(bundle))
@@ -108,6 +108,24 @@ def test_a_short_page_is_not_the_end_of_the_list(start: Any, ca_bundle: Path, tm
     assert set(found.values()) == {("absent", "")}
 
 
+@pytest.mark.parametrize(
+    "gone", [range(5, 6), range(1, 50), range(70)], ids=["one", "nearly a page", "more than a page"]
+)
+def test_whoever_moves_to_a_page_that_was_read_because_others_go_is_found_there(
+    start: Any, ca_bundle: Path, tmp_path: Path, gone: range
+) -> None:
+    entries, asked = [listed(number) for number in range(160)], [0]
+
+    def answer(page: int) -> tuple[int, Any]:
+        asked[0] += 1
+        left = entries if asked[0] <= 4 else [entry for entry in entries if entry["id"] not in gone]
+        return 200, left[50 * (page - 1) : 50 * page]
+
+    # Pages 1, 2 and 1 again, 3 were read when they go: who stood on the fourth stands on the third now, or before.
+    _, found = read(tmp_path / "run", ca_bundle, start(), answer, users=160)
+    assert set(found.values()) == {("absent", "")}
+
+
 def test_a_list_that_hangs_goes_on_after_the_page_before_was_asked_for_again(
     start: Any, ca_bundle: Path, tmp_path: Path
 ) -> None:
@@ -123,7 +141,7 @@ def test_a_list_that_hangs_goes_on_after_the_page_before_was_asked_for_again(
 
     _, found = read(tmp_path / "run", ca_bundle, start(), hanging)
     assert set(found.values()) == {("absent", "")}
-    assert asked[:5] == [1, 2, 3, 2, 3]
+    assert asked == [1, 2, 1, 3, 2, 3, 2, 4, 4, 3]
 
 
 @pytest.mark.parametrize(

@@ -137,10 +137,8 @@ class Plan:
 
 def _named(rate: float, in_a_row: int) -> Plan:
     share = Share(rate, in_a_row)
-    # A token that was handed out ready cannot be renewed: refusing it once ends that workload for good. And on pages
-    # by number nothing tells a user who slipped through from one who has no account.
-    without = {"denied/401", "pages/vanished_users"}
-    yammer = replace(share, forms=tuple(form for form in FORMS if str(form) not in without))
+    # A token that was handed out ready cannot be renewed: refusing it once ends that workload for good.
+    yammer = replace(share, forms=tuple(form for form in FORMS if str(form) != "denied/401"))
     return Plan(share, {"identity": replace(share, in_a_row=1), "yammer": yammer})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from auditor.simulator.asgi import RefusedError, Request, Response, Route, Service, json_response, redirect, route
@@ -41,6 +41,9 @@ class Yammer:
     by_address: dict[str, list[Member]]
     signed_in: Member | None
     enabled: bool
+    moved_up: set[tuple[str, str, str]] = field(default_factory=set)
+    """Lists (by letter, order and direction) whose first account has gone while they were read."""
+    read_to_the_end: set[tuple[str, str, str]] = field(default_factory=set)
 
     def routes(self) -> list[Route]:
         """Who answers what."""
@@ -64,7 +67,16 @@ class Yammer:
             chosen = [member for member in chosen if member.user.full_name.lower().startswith(letter)]
         if request.query("reverse") == "true":
             chosen = list(reversed(chosen))
-        return json_response([self._body(member) for member in _page(chosen, page, request.fault)])
+        listing = (letter, request.query("sort_by") or "", request.query("reverse") or "")
+        if page == 1 and listing in self.read_to_the_end:
+            self.read_to_the_end.discard(listing)
+            self.moved_up.discard(listing)
+        if request.fault == "vanished_users":
+            self.moved_up.add(listing)
+        members = _page(chosen[1:] if listing in self.moved_up else chosen, page, request.fault)
+        if not members:
+            self.read_to_the_end.add(listing)
+        return json_response([self._body(member) for member in members])
 
     def by_email(self, request: Request) -> Response:
         """Users of an address. Assumption: an array; and other addresses of a user find the user too."""
@@ -216,8 +228,6 @@ def _page(chosen: Sequence[Member], page: int, fault: str) -> Sequence[Member]:
     start, end = (page - 1) * PAGE, page * PAGE
     if form == "duplicate_users":
         start -= 1
-    elif form == "vanished_users":
-        start += 1
     return chosen[max(start, 0) : end]
 
 

@@ -553,7 +553,16 @@ def test_pages_by_number_repeat_themselves_and_overlap(paged: Scripted) -> None:
     assert engage(paged, "a", 2) == pages[1]
     assert engage(paged, "a", 2) == pages[2]
     assert engage(paged, "c", 2) == [pages[1][-1], *pages[2]]
-    assert engage(paged, "d", 2) == pages[2][1:]
+
+
+def test_pages_by_number_move_up_until_the_list_is_begun_anew_after_its_end(paged: Scripted) -> None:
+    pages = {page: engage(paged, "none", page) for page in (1, 2, 3, 4)}
+    everyone = [one for page in pages.values() for one in page]
+    assert engage(paged, "d", 1) == pages[1]
+    for page in (2, 3, 1):
+        assert engage(paged, "d", page) == everyone[1:][50 * (page - 1) : 50 * page]
+    assert engage(paged, "d", 9) == []
+    assert [engage(paged, "d", page) for page in (1, 2)] == [pages[1], pages[2]]
 
 
 def test_an_endless_list_by_number_ends_when_begun_anew(paged: Scripted) -> None:

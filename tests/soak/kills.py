@@ -273,7 +273,8 @@ def asked_again(path: Path, before: Had, requests: list[dict[str, Any]]) -> list
                 again.append(f"exchange {request['about']}")
         elif where == "yammer" and asked.endswith("/users.json"):
             page = int(re.search(r"page=(\d+)", query)[1])  # type: ignore[index]
-            if page in before.pages or not missing("yammer"):
+            # With a page comes a look at the one before it, to which somebody may have moved up.
+            if (page in before.pages and page + 1 in before.pages) or not missing("yammer"):
                 again.append(f"yammer page {page}")
         elif where == "yammer_cdn" and asked.rpartition("/")[2] in before.pictures:
             again.append(f"yammer picture {asked}")
