@@ -169,6 +169,14 @@ def page_without_times(page: str) -> str:
     return _TIMES.sub("…", head + facts + counted)
 
 
+def _text_without_times(file: Path, run_id: str) -> str:
+    text = file.read_text(encoding="utf-8").replace(run_id, "…")
+    if file.suffix == ".json":
+        # How often and how long services were asked is no matter of what was found.
+        text = re.sub(r'"(requests|throttled|retried|seconds)": [0-9.]+', r'"\1": …', text)
+    return _TIMES.sub("…", text)
+
+
 def differences(one: Path, other: Path) -> list[str]:
     """What differs between two finished runs and their reports."""
     found = []
@@ -190,12 +198,19 @@ def differences(one: Path, other: Path) -> list[str]:
         "pictures",
     )
     found += [f"manifest: {name}" for name in told if here.get(name) != there.get(name)]
-    for name in ("drift.csv", "observations.csv", "users.csv"):
+    for name in ("action-plan.csv", "drift.csv", "observations.csv", "users.csv"):
         if _rows(one / "report" / name) != _rows(other / "report" / name):
             found.append(name)
     pages = [page_without_times((run / "report" / "report.html").read_text(encoding="utf-8")) for run in (one, other)]
     if pages[0] != pages[1]:
         found.append("report.html")
+    for name in ("report.json", "summary.md", "junit.xml"):
+        texts = [
+            _text_without_times(run / "report" / name, manifest["run_id"])
+            for run, manifest in ((one, here), (other, there))
+        ]
+        if texts[0] != texts[1]:
+            found.append(name)
     names = [sorted(file.name for file in (run / "report").iterdir()) for run in (one, other)]
     if names[0] != names[1]:
         found.append(f"files of the report: {names[1]}")
