@@ -123,6 +123,7 @@ def _told(found: Traces) -> str:
         count(found.rows, "row") if found.rows else "",
         count(found.pictures, "picture") if found.pictures else "",
         f"{count(found.findings, 'row')} of other people that name or show them" if found.findings else "",
+        count(found.exported, "exported file") if found.exported else "",
         "the manifest's mention" if found.manifest else "",
         count(found.told, "file of a report that names them", "files of a report that name them") if found.told else "",
     ]

@@ -9,8 +9,9 @@ import click
 
 from auditor.cli.ending import endings
 from auditor.cli.options import output_option, print_json
-from auditor.report.best_photos import CSV_FILE, export
+from auditor.report.best_photos import export
 from auditor.report.text import count, visible
+from auditor.runs.exports import PHOTOS_TABLE
 from auditor.runs.files import account
 from auditor.runs.folder import open_run
 
@@ -53,6 +54,8 @@ def export_command(run_path: Path, best: bool, out: Path, output: str) -> None:
         told = {"folder": str(done.folder.resolve()), "photos": done.photos, "bytes": done.size}
         print_json(told | {"without": dict(done.without)})
         return
-    click.echo(visible(f"{count(done.photos, 'photo')} ({done.size / 1e6:.1f} MB) and {CSV_FILE} in {done.folder}."))
+    click.echo(
+        visible(f"{count(done.photos, 'photo')} ({done.size / 1e6:.1f} MB) and {PHOTOS_TABLE} in {done.folder}.")
+    )
     for reason, users in sorted(done.without.items()):
         click.echo(f"{count(users, 'user')} without: {_WHY[reason]}.")

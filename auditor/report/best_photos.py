@@ -24,12 +24,12 @@ from typing import Any, cast
 from auditor.model import Status, Verdict
 from auditor.report.files import replacing
 from auditor.report.tables import safe_cell
+from auditor.runs.exports import PHOTOS_TABLE
 from auditor.runs.files import make_folder, write_bytes
 from auditor.runs.folder import EXTENSIONS, RunFolder
 from auditor.runs.manifest import RunError
 from auditor.runs.view import RunView
 
-CSV_FILE = "photos.csv"
 COLUMNS: dict[str, str] = {
     "user_id": "Entra object id",
     "upn": "user principal name",
@@ -87,7 +87,7 @@ def export(run: RunFolder, out: Path, asked_by: str) -> Exported:
     run.update(exports=[*run.manifest.get("exports", []), record])
     photos = size = 0
     without: Counter[str] = Counter()
-    with replacing(folder / CSV_FILE) as file:
+    with replacing(folder / PHOTOS_TABLE) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for row in _rows(view, folder):

@@ -1,8 +1,8 @@
 """Remove one person from a run: rows, pictures, fingerprints, reports, and what other people's findings say of them.
 
 The order is what makes an interrupted erasure one that can be run again. What leads to the person's traces goes last:
-reports; pictures (their digests stand in the observations); observations (which of other people's copies show the
-person's photo stands in the verdicts); verdicts; and the person's own row among the users at the very end.
+reports; exported photos; pictures (their digests stand in the observations); observations (which of other people's
+copies show the person's photo stands in the verdicts); verdicts; and the person's own row among the users at the end.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from auditor.model import FINGERPRINT_COLUMNS
 from auditor.runs import frames
-from auditor.runs.exports import delete_reports, files_in, folders
+from auditor.runs.exports import delete_photos, delete_reports, files_in, folders, photo_folders, photos_of
 from auditor.runs.files import whole_file
 from auditor.runs.folder import RunFolder
 from auditor.runs.manifest import RunError
@@ -52,13 +52,19 @@ class Traces:
     """Files of reports; they are drawn again."""
     told: int
     """Those of them that name the person, as one that says who has left since an earlier run does."""
+    exported: int
+    """Files of exported photos: the person's pictures, and tables with a row of theirs."""
     manifest: bool
     """Whether the manifest names the person."""
 
     @property
     def any(self) -> bool:
         """Whether there is anything to erase."""
-        return self.user or self.manifest or bool(self.rows or self.findings or self.pictures or self.told)
+        return (
+            self.user
+            or self.manifest
+            or bool(self.rows or self.findings or self.pictures or self.told or self.exported)
+        )
 
 
 def traces(run: RunFolder, whom: Whom) -> Traces:
@@ -76,7 +82,9 @@ def traces(run: RunFolder, whom: Whom) -> Traces:
     pictures = sum(file.stem in person.digests for file in run.photos.glob("*/*"))
     reports = _report_files(run)
     told = len(_naming(reports, person.addresses))
-    return Traces(person.here, rows, findings, pictures, len(reports), told, _without_mention(run, person) is not None)
+    exported = len(photos_of(run, person.user_id)) if person.user_id else 0
+    named = _without_mention(run, person) is not None
+    return Traces(person.here, rows, findings, pictures, len(reports), told, exported, named)
 
 
 def erase(run: RunFolder, whom: Whom, asked_by: str) -> Person:
@@ -92,6 +100,8 @@ def erase(run: RunFolder, whom: Whom, asked_by: str) -> Person:
     if not run.finished:
         run.drop_unnamed()
     delete_reports(run)
+    if person.user_id:
+        delete_photos(run, person.user_id)
     # Until a part is written nobody can say whose the pictures of its shard are: a resumed run asks for these again.
     known = None if run.finished else _pictures_named(run)
     run.delete_pictures(lambda sha256: sha256 in person.digests or (known is not None and sha256 not in known))
@@ -113,8 +123,7 @@ def leftovers(run: RunFolder, person: Person) -> tuple[list[Path], list[Path]]:
     others.
     """
     reports = _report_files(run)
-    exports = (Path(one["folder"]) for one in run.manifest.get("exports", ()))
-    places = dict.fromkeys([run.path, *folders(run), *exports])
+    places = dict.fromkeys([run.path, *folders(run), *photo_folders(run)])
     files = {file for place in places for file in place.rglob("*") if file.is_file() and file.suffix != ".parquet"}
     return _naming(reports, person.words), _naming(sorted(files.difference(reports)), person.words)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -10,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from auditor.runs.files import digest_of
-from auditor.runs.folder import RunFolder
+from auditor.runs.files import digest_of, whole_file
+from auditor.runs.folder import EXTENSIONS, RunFolder
 
 INSIDE = ("report", "report-redacted")
 """Where reports go in a run folder unless they are sent elsewhere."""
@@ -28,6 +29,10 @@ DATA_FILE = re.compile(_DATA_NAMES)
 """What the files in `DATA` are called."""
 UNFINISHED = re.compile(rf"\.(?:{_NAMES}|{_DATA_NAMES})\.[a-z0-9_]+\.part")
 """What they are called while they are written."""
+
+PHOTOS_TABLE = "photos.csv"
+"""The table in a folder of exported photos, one row a user; each picture is called by its user's object id."""
+_PICTURES = frozenset(EXTENSIONS.values()) | {"bin"}
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,42 @@ def delete_reports(run: RunFolder) -> int:
             deleted += 1
         drop_if_empty(folder / DATA)
     return deleted
+
+
+def photo_folders(run: RunFolder) -> list[Path]:
+    """The folders to which photos of the run were exported, as far as they are there."""
+    found = dict.fromkeys(Path(one["folder"]) for one in run.manifest.get("exports", ()))
+    return [folder for folder in found if folder.is_dir()]
+
+
+def photos_of(run: RunFolder, user_id: str) -> list[Path]:
+    """The exported pictures of a user, and the tables with a row of theirs."""
+    found = []
+    for folder in photo_folders(run):
+        found += [file for ending in sorted(_PICTURES) if (file := folder / f"{user_id.lower()}.{ending}").is_file()]
+        if (folder / PHOTOS_TABLE).is_file() and any(_is(row, user_id) for row in _table(folder)):
+            found.append(folder / PHOTOS_TABLE)
+    return found
+
+
+def delete_photos(run: RunFolder, user_id: str) -> None:
+    """Delete the exported pictures of a user, and the user's row in each table beside them."""
+    for file in photos_of(run, user_id):
+        if file.name != PHOTOS_TABLE:
+            file.unlink()
+            continue
+        rows = [row for row in _table(file.parent) if not _is(row, user_id)]
+        with whole_file(file) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+            csv.writer(stream, lineterminator="\n").writerows(rows)
+
+
+def _table(folder: Path) -> list[list[str]]:
+    with (folder / PHOTOS_TABLE).open(encoding="utf-8", errors="replace", newline="") as stream:
+        return list(csv.reader(stream))
+
+
+def _is(row: list[str], user_id: str) -> bool:
+    return bool(row) and row[0].lower() == user_id.lower()
 
 
 def drop_if_empty(folder: Path) -> None:

@@ -193,12 +193,27 @@ def test_the_limits_are_met_to_the_byte(
     assert (row["fits_graph"], row["fits_directory"]) == (graph, directory)
 
 
-def test_who_is_erased_is_told_which_exported_files_are_left(run: RunFolder, tmp_path: Path, program: Program) -> None:
+def test_who_is_erased_is_erased_from_exported_photos_and_their_table(
+    run: RunFolder, tmp_path: Path, program: Program
+) -> None:
     out = tmp_path / "out"
     program("photos", "export", run.path, "--best", "--out", out)
+    before = (out / "photos.csv").read_text(encoding="utf-8").splitlines()
+    told = program("erase", run.path, "--user", ADA.upn)
+    assert "2 exported files" in told.out
+    assert program("erase", run.path, "--user", ADA.upn, "--yes").code == 0
+    assert not list(out.glob(f"{ADA.id}*"))
+    after = (out / "photos.csv").read_text(encoding="utf-8").splitlines()
+    assert after == [line for line in before if ADA.id not in line]
+    assert len(after) == len(before) - 1 > 1
+
+
+def test_a_file_beside_exported_photos_that_tells_of_the_erased_is_named(
+    run: RunFolder, tmp_path: Path, program: Program
+) -> None:
+    out = tmp_path / "out"
+    program("photos", "export", run.path, "--best", "--out", out)
+    (out / "notes.txt").write_text(f"call {ADA.upn}", encoding="utf-8")
     done = program("erase", run.path, "--user", ADA.upn, "--yes")
     assert done.code == 1
-    told = done.out + done.err
-    assert str(out / f"{ADA.id}.png") in told
-    assert str(out / "photos.csv") in told
-    assert user(2).id not in told
+    assert str(out / "notes.txt") in done.err
