@@ -63,8 +63,8 @@ $(STAMP)-fuzz: $(BIN)/python pyproject.toml
 	@touch $@
 
 $(STAMP)-lint: $(BIN)/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.[test,lint]'
-	@touch $@ $(STAMP)-test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.[lint]'
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

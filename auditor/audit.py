@@ -24,10 +24,11 @@ from auditor.exceptions import EXCEPTIONS, read_file, recorded
 from auditor.judgement import judge_run, lacking_pictures
 from auditor.photos import RECIPE
 from auditor.photos.thresholds import ERROR_RATES
-from auditor.runs.baselines import find
+from auditor.runs.baselines import LAST, find
 from auditor.runs.earlier import Earlier, open_earlier
 from auditor.runs.files import account
 from auditor.runs.folder import RunFolder, create, open_run
+from auditor.runs.listing import newest_first
 from auditor.runs.manifest import RunError
 from auditor.services.graph import Graph
 from auditor.services.http import Timing
@@ -50,7 +51,9 @@ async def audit(
     """A whole run into the folder `path`; the caller closes it. `reports`: where baselines are looked for by name."""
     manifest = _manifest(settings)
     earlier = None
-    if settings.baseline:
+    if settings.baseline == LAST:
+        earlier = _open_last(settings, reports, progress)
+    elif settings.baseline:
         try:
             earlier = _open_earlier(settings, find(reports, settings.baseline), progress)
         except RunError as error:
@@ -58,6 +61,7 @@ async def audit(
                 f"The baseline {settings.baseline} cannot be used. {error} Or leave the baseline out: everything is"
                 " read then."
             ) from None
+    if earlier is not None:
         manifest["baseline"] = baseline_entry(earlier, manifest["run_id"], settings.recheck)
     run = create(path, manifest)
     try:
@@ -89,6 +93,17 @@ def _open_earlier(settings: Settings, path: Path, progress: Progress) -> Earlier
     if earlier.note:
         progress.tell(f"{earlier.note} Everything is read.")
     return earlier
+
+
+def _open_last(settings: Settings, reports: Path, progress: Progress) -> Earlier | None:
+    """The newest run in `reports` that can be a baseline; None where there is none, as before the first audit."""
+    for path in newest_first(reports):
+        try:
+            return _open_earlier(settings, path, progress)
+        except RunError:
+            continue  # not finished, damaged, or another tenant's
+    progress.tell(f"There is no earlier run of this tenant in {reports}: everything is read.")
+    return None
 
 
 def _earlier_of(settings: Settings, run: RunFolder, progress: Progress) -> Earlier | None:

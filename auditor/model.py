@@ -459,6 +459,7 @@ CHANGE_COLUMNS = (
     Column("sha256_before", "string", "SHA-256 of the bytes as served in the earlier run"),
     Column("sha256_after", "string", "SHA-256 of the bytes as served in the later run"),
     Column("causes", "string", "every cause that fits, as in the verdicts"),
+    Column("accepted", "string", "why the later run accepts this drift, by whom and until when; empty otherwise"),
 )
 """The columns of changes.csv and of `diff` in CSV: one row a user and workload that changed or still drifts."""
 

@@ -257,7 +257,8 @@ _KNOWN = (
     _Known("audit.photos", "str", "which pictures the run keeps", "drift", choices=PHOTOS),
     _Known(
         "audit.baseline", "str",
-        "the name or folder of an earlier run: copies that have not changed since are carried over; unset: read all",
+        "the name or folder of an earlier run, or last: copies that have not changed since are carried over; unset:"
+        " read all",
     ),
     _Known("audit.recheck", "share", "how much of what could be carried over is read again all the same", "5%"),
     _Known("audit.shard_users", "int", "users in a shard, the unit of memory and of resumption: 1 to 100000", 1000),

@@ -62,6 +62,7 @@ document.getElementById("q").addEventListener("input", (event) => filter(event.t
 </script></html>
 """
 OWN_MS = 10_000
+NO_POPUPS = "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup"
 WATCH = """
   const seen = () => setTimeout(() => { window.firstRows = performance.now(); });
   const look = () => requestAnimationFrame(document.querySelector("%s") ? seen : look);
@@ -238,9 +239,9 @@ def main() -> None:
         }
         rounds: dict[str, list[dict[str, float]]] = {name: [] for name in pages}
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+            browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", NO_POPUPS])
             window = browser.new_context(viewport={"width": 1440, "height": 900})
-            # A new window loads the browser's own interface for some seconds, which is no part of any page.
+            # A new window loads pages of the browser's own for some seconds, which are no part of ours.
             window.new_page().wait_for_timeout(OWN_MS)
             for _ in range(args.rounds):
                 for name, one in pages.items():

@@ -288,7 +288,10 @@ def _vocabulary() -> Iterator[str]:
     yield _table(("confidence", "meaning"), [(f"`{name}`", text) for name, text in meanings(Confidence).items()])
     for title, rules in (
         ("Of drift", [(rule.cause, rule.settle) for rule in (*RULES, UNEXPLAINED)]),
-        ("Of drift, seen over several runs (`diff`)", [(rule.cause, rule.settle) for rule in OVER_TIME]),
+        (
+            "Of drift, seen over several runs (`diff`)",
+            list({rule.cause: (rule.cause, rule.settle) for rule in OVER_TIME}.values()),
+        ),
         ("Of copies without drift", [(rule.cause, rule.settle) for rule in WITHOUT_DRIFT]),
         ("Of the whole tenant", [*((rule.cause, rule.settle) for rule in tenant.RULES), tenant.UPLOADS]),
     ):

@@ -3,13 +3,20 @@
 (() => {
   const root = document.documentElement;
   const byId = (id) => document.getElementById(id);
+  const chosen = {};
   const kept = {
     // Storage may be refused to a file opened from a mail; then the choice lasts as long as the page.
-    get: () => { try { return localStorage.getItem("photo-auditor-theme") || ""; } catch { return ""; } },
-    set: (theme) => { try { localStorage.setItem("photo-auditor-theme", theme); } catch { /* see above */ } },
+    get: (name) => {
+      if (name in chosen) return chosen[name];
+      try { return localStorage.getItem(`photo-auditor-${name}`) || ""; } catch { return ""; }
+    },
+    set: (name, value) => {
+      chosen[name] = value;
+      try { localStorage.setItem(`photo-auditor-${name}`, value); } catch { /* see above */ }
+    },
   };
   const dress = (theme) => { if (theme) root.dataset.theme = theme; else delete root.dataset.theme; };
-  dress(kept.get());
+  dress(kept.get("theme"));
 
   // -- small tools ------------------------------------------------------------------------------------------------
 
@@ -196,8 +203,8 @@
     for (const time of document.querySelectorAll("time[datetime]")) time.textContent = written(moment, time.dateTime);
     for (const data of document.querySelectorAll("data[value]")) data.textContent = number(Number(data.value));
     const theme = byId("theme");
-    theme.value = kept.get();
-    const wear = (choice) => { theme.value = choice; dress(choice); kept.set(choice); };
+    theme.value = kept.get("theme");
+    const wear = (choice) => { theme.value = choice; dress(choice); kept.set("theme", choice); };
     theme.addEventListener("change", () => wear(theme.value));
     theme.closest("[hidden]").hidden = false;
     const themes = () => wear({ "": "light", light: "dark", dark: "" }[theme.value]);
@@ -218,6 +225,8 @@
 
   const listen = (keys) => addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    // Who speaks to the browser, or types by accident, may do without keys of one character (WCAG 2.1.4).
+    if (event.key.length === 1 && kept.get("keys") === "off") return;
     const typing = event.target.closest?.("input, select, textarea");
     if (typing && event.key !== "Escape") return;
     const act = keys[event.key];
@@ -266,11 +275,13 @@
       if (here) { parts.delete(at); parts.set(at, here); } // the one that was used last is dropped last
       return here;
     };
+    let printing = false; // until then nothing is dropped: what is printed may lie in hundreds of parts
+    const drop = () => { for (const old of parts.keys()) { if (parts.size <= PARTS_KEPT) break; parts.delete(old); } };
     const ask = async (at) => {
       if (part(at)) return part(at);
       const value = await fetched(`part-${at}`);
       parts.set(at, value);
-      for (const old of parts.keys()) { if (parts.size <= PARTS_KEPT) break; parts.delete(old); }
+      if (!printing) drop();
       return value;
     };
     // The pictures of the open text stand there alone: a picture is kept once.
@@ -562,7 +573,8 @@
     const redraw = () => { rows.replaceChildren(); drawn.clear(); measure(); draw(); };
     let asked = 0;
     list.addEventListener("scroll", () => { asked ||= requestAnimationFrame(() => { asked = 0; draw(); }); }, { passive: true });
-    addEventListener("resize", () => { const before = height; measure(); if (before !== height) redraw(); else draw(); });
+    // What is unrolled to be printed stays: rows have another height on paper.
+    addEventListener("resize", () => { if (list.classList.contains("all")) return; const before = height; measure(); if (before !== height) redraw(); else draw(); });
 
     const FEW = 500;
     // When the browser has nothing else to do, and at the latest after so many milliseconds.
@@ -788,21 +800,34 @@
     };
     const PRINTED = 500;
     const unroll = () => {
-      if (list.classList.contains("all")) return;
+      if (view.open || list.classList.contains("all")) return; // an open user is printed alone
       list.classList.add("all");
-      rows.replaceChildren(...Array.from({ length: Math.min(PRINTED, hits.length) }, (_, at) => row(at)));
-      byId("unprinted").hidden = hits.length <= PRINTED;
-      byId("unprinted").textContent = say("unprinted", { shown: number(PRINTED), all: number(hits.length) });
+      const printed = Math.min(PRINTED, hits.length);
+      rows.replaceChildren(...Array.from({ length: printed }, (_, at) => row(at)));
+      // The browser's own command does not wait for what has yet to be loaded.
+      const bare_ = rows.querySelectorAll("[data-waits]").length;
+      byId("unprinted").hidden = hits.length <= PRINTED && !bare_;
+      byId("unprinted").textContent = [
+        hits.length > PRINTED && say("unprinted", { shown: number(PRINTED), all: number(hits.length) }),
+        bare_ && say("unloaded", { bare: number(bare_), print: byId("print").textContent }),
+      ].filter(Boolean).join(" ");
       byId("printed-query").textContent = query.value ? say("printed_query", { query: query.value }) : "";
     };
     addEventListener("beforeprint", unroll);
-    addEventListener("afterprint", () => { list.classList.remove("all"); byId("unprinted").hidden = true; byId("printed-query").textContent = ""; redraw(); });
+    addEventListener("afterprint", () => {
+      if (!list.classList.contains("all")) return;
+      list.classList.remove("all");
+      byId("unprinted").hidden = true;
+      byId("printed-query").textContent = "";
+      redraw();
+    });
     const print_ = async () => {
       announce(words.preparing);
-      const wanted = [...new Set([...hits.subarray(0, PRINTED)].filter((user) => user < all.drifting).map(partOf))];
-      // Rows beyond what is kept in memory are printed without their pictures.
-      for (const at of wanted.slice(0, PARTS_KEPT)) await ask(at).catch(() => null);
+      printing = true;
+      await Promise.all([...hits.subarray(0, PRINTED)].map((user) => whole(user).catch(() => null)));
       window.print();
+      printing = false;
+      drop();
     };
 
     // -- controls and keys ----------------------------------------------------------------------------------------
@@ -824,6 +849,9 @@
     const help = byId("help");
     const helping = () => { if (!help.open) help.showModal(); };
     byId("keys").addEventListener("click", helping);
+    const letters = byId("letters");
+    letters.checked = kept.get("keys") !== "off";
+    letters.addEventListener("change", () => kept.set("keys", letters.checked ? "" : "off"));
     help.addEventListener("click", (event) => { if (event.target === help || event.target.closest("button")) help.close(); });
     addEventListener("hashchange", recall);
     for (const link of document.querySelectorAll("[data-q]")) {

@@ -31,7 +31,7 @@ WORKLOADS = {
     Workload.SHAREPOINT: "SharePoint",
     Workload.YAMMER: "Viva Engage",
 }
-_TOLD = ("upn", "cause", "evidence", "fix", "causes", "signals", "detail", "reference")
+_TOLD = ("upn", "cause", "evidence", "fix", "causes", "signals", "detail", "reference", "accepted")
 OWNED = "photo_of_another_user"
 """The cause that names whose photo a copy shows."""
 RECIPES = "recipes_differ"
@@ -222,7 +222,7 @@ def _explained(rows: pd.DataFrame, a: Side, b: Side, line: Timeline, *, find_own
     told = b.details(_TOLD, _keys(rows[rows["change"] != Change.GONE]))
     newest = newest_sync(b)
     filled: dict[str, list[Any]] = {
-        name: [] for name in ("upn", "cause", "evidence", "fix", "reference_until", "causes")
+        name: [] for name in ("upn", "cause", "evidence", "fix", "reference_until", "causes", "accepted")
     }
     for row in cast("list[dict[str, Any]]", rows.to_dict("records")):
         key = row["user_id"], row["workload"]
@@ -231,6 +231,7 @@ def _explained(rows: pd.DataFrame, a: Side, b: Side, line: Timeline, *, find_own
         filled["upn"].append(more.get("upn") or b.upns.get(key[0]) or a.upns.get(key[0], ""))
         for name in ("cause", "evidence", "fix", "reference_until", "causes"):
             filled[name].append(cause[name])
+        filled["accepted"].append((more.get("accepted") or "") if row["verdict_after"] in DRIFT else "")
     return rows.assign(**filled)[[column.name for column in CHANGE_COLUMNS]]
 
 

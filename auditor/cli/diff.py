@@ -108,7 +108,7 @@ def command(
     what became of each photo: arrived, shrunk, edited, replaced, wrong_person, lost, added.
 
     'worse' is drift that is new, or that came with a new user; across tenants what was lost, edited, replaced, landed
-    on the wrong person or has nobody to go to.
+    on the wrong person or has nobody to go to. Drift that B accepts (accepted exceptions) never counts.
 
     Exit codes: 0 nothing that counts (--fail-on), 1 something, 2 usage or a run that cannot be used, 3 an unforeseen
     error, 4 a run is incomplete, or the two cannot be compared; 3 beats 4 beats 1.
@@ -199,4 +199,5 @@ def _code(found: Changes | Migration, counted: frozenset[str]) -> int:
         bad |= drifts
     if "worse" in counted:
         bad |= (rows["change"] == Change.NEW) | ((rows["change"] == Change.APPEARED) & drifts)
+    bad &= rows["accepted"] == ""  # as of the later run itself: what it accepts fails nothing
     return DRIFTED if bad.any() else NO_DRIFT

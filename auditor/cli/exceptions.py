@@ -12,7 +12,7 @@ from auditor.cli.ending import endings
 from auditor.cli.options import output_option, print_json
 from auditor.cli.outcome import view_with
 from auditor.exceptions import EXCEPTIONS, day_of, drafted, read_file, recorded
-from auditor.model import DRIFT, Workload
+from auditor.model import DRIFT, Verdict, Workload
 from auditor.report.facts import read
 from auditor.report.text import count, visible
 from auditor.runs.files import account
@@ -56,7 +56,10 @@ def check_command(file: Path, run_path: Path | None, output: str) -> None:
         if run_path is None:
             for number, entry in enumerate(entries, 1):
                 ended = " It has ended." if entry.until < day else ""
-                click.echo(visible(f"{number}. {entry.user or dict(entry.filter)}: {entry.sentence}{ended}"))
+                # A missing picture has no digest.
+                shows = set(entry.verdicts) - {Verdict.MISSING.value}
+                any_ = " It accepts any photo: it has no sha256." if shows and not entry.sha256 else ""
+                click.echo(visible(f"{number}. {entry.user or dict(entry.filter)}: {entry.sentence}{any_}{ended}"))
             return
         for number, item in enumerate(read({EXCEPTIONS: applied}).exceptions, 1):
             told = f"{count(item.findings, 'copy', 'copies')}, {item.state}"

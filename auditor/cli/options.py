@@ -106,7 +106,8 @@ def settings_options(command: F) -> F:
             ),
             click.option(
                 "--baseline", metavar="NAME_OR_RUN",
-                help="Do not read again what has not changed since this earlier run (a baseline or run folder).",
+                help="Do not read again what has not changed since this earlier run: a baseline, a run folder, or last"
+                " for the newest in reports.",
             ),
             click.option(
                 "--recheck", metavar="SHARE",

@@ -7,7 +7,7 @@ there every night.
 from __future__ import annotations
 
 from auditor.diagnosis.rules import Case, Past, Rule
-from auditor.model import Confidence, Status, Verdict, Workload
+from auditor.model import DRIFT, Confidence, Status, Verdict, Workload
 
 SYNC_HOURS = 72
 """SharePoint fetches a new photo at most once in 24 hours; up to so many have been reported."""
@@ -24,6 +24,10 @@ def _pending(case: Case) -> bool:
     return _past(case).just_replaced and hours is not None and 0 <= hours < SYNC_HOURS
 
 
+def _there_and_back(case: Case) -> str:
+    return "this copy showed one photo on {}, another on {}, and the first again on {}".format(*_past(case).rewritten)
+
+
 OVER_TIME = (
     Rule(
         "older_photo_returned", frozenset({Verdict.MISMATCH}), _ALL, lambda case: bool(_past(case).returned_after),
@@ -35,10 +39,13 @@ OVER_TIME = (
         "The mailbox was moved or restored since then (Get-MoveRequest, the service's messages).",
     ),
     Rule(
-        "rewritten_by_feed", frozenset(Verdict), _ALL, lambda case: bool(_past(case).rewritten), Confidence.LIKELY,
-        lambda case: "this copy showed one photo on {}, another on {}, and the first again on {}".format(
-            *_past(case).rewritten
-        ),
+        "rewritten_by_feed", DRIFT, _ALL, lambda case: bool(_past(case).rewritten), Confidence.LIKELY,
+        _there_and_back, "The audit log names the account that wrote the photo each time.",
+    ),
+    Rule(
+        "rewritten_by_feed", frozenset(Verdict) - DRIFT, _ALL, lambda case: bool(_past(case).rewritten),
+        Confidence.POSSIBLE,
+        lambda case: f"{_there_and_back(case)}; a wrong photo that was put right once looks no other",
         "The audit log names the account that wrote the photo each time.",
     ),
     Rule(

@@ -201,7 +201,8 @@ def line(row: Mapping[str, Any]) -> str:
     other = row.get("new_upn") if row.get("old_upn") else ""
     name = f"{who} → {other}" if other and other != who else str(who)
     told_ = as_sentence(str(row.get("evidence") or "")) or _plainly(row)
-    return visible(f"{name}, {wording.workload(str(row['workload']))}: {told_}")
+    accepted = f" {wording.ACCEPTED_BY}: {row['accepted']}" if row.get("accepted") else ""
+    return visible(f"{name}, {wording.workload(str(row['workload']))}: {told_}{accepted}")
 
 
 def _plainly(row: Mapping[str, Any]) -> str:

@@ -430,12 +430,16 @@ SCRIPT: dict[str, str] = {
     "exported": "A table of {number} users was made.",
     "preparing": "Preparing the print.",
     "unprinted": "The first {shown} of {all} users. drift.csv holds them all.",
+    "unloaded": "{bare} of them without pictures, evidence and fix, which had not been loaded: {print} on the page"
+    " loads them first.",
     "printed_query": "Only what fits: {query}",
     "no_data": "The folder {folder} that belongs to this page is not beside it. Without it only the open text can be "
     "shown, without search and filters.",
 }
 """What the page’s script says."""
 
+LETTERS = "Keys of one character do something"
+"""A choice: whoever speaks to the browser may do without them."""
 KEYS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("/",), "to the search box; Esc empties it"),
     (("j", "k"), "next and previous user, as ↓ and ↑ in the list"),

@@ -27,6 +27,8 @@ from auditor.runs.manifest import MANIFEST, SEAL, RunError
 
 BASELINES = "baselines"
 """The folder of baselines in a folder of runs."""
+LAST = "last"
+"""In the place of a name: the newest run that can be one. No baseline is called so."""
 SAVED = "saved"
 """What a baseline's manifest says of its being one; a run's own has no such entry."""
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
@@ -106,7 +108,7 @@ def usable(run: RunFolder) -> None:
 
 def is_name(name: str) -> bool:
     """Whether a baseline may be called so: nothing in it leads to another folder."""
-    return bool(_NAME.fullmatch(name)) and not _DEVICES.fullmatch(name)
+    return bool(_NAME.fullmatch(name)) and not _DEVICES.fullmatch(name) and name != LAST
 
 
 def save(reports: Path, run_path: Path, name: str, *, replace: bool = False) -> Baseline:
@@ -114,7 +116,7 @@ def save(reports: Path, run_path: Path, name: str, *, replace: bool = False) -> 
     if not is_name(name):
         raise RunError(
             f"A baseline cannot be called '{name}': letters, digits, '.', '_' and '-', at most 64, beginning with a"
-            " letter or digit."
+            f" letter or digit, and not '{LAST}'."
         )
     taken = next((one for one in _names(reports) if one.casefold() == name.casefold()), None)
     if taken is not None and not replace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +40,17 @@ def runs_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise RunError(f"There is no folder {folder}. Name the folder that holds the runs with --runs.")
     return sorted(one for one in folder.iterdir() if (one / MANIFEST).is_file())
+
+
+def newest_first(folder: Path) -> list[Path]:
+    """The finished runs in a folder that can be read, the newest first; none where there is no such folder."""
+    found = []
+    for path in runs_in(folder) if folder.is_dir() else ():
+        with suppress(RunError):
+            run = open_run(path, exclusive=False)
+            if run.finished and (moment := when(run)) is not None:
+                found.append((moment, path))
+    return [path for _, path in sorted(found, reverse=True)]
 
 
 def list_runs(paths: Sequence[Path]) -> list[Listed]:

@@ -9,10 +9,13 @@ import json
 import os
 import re
 import stat
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from auditor.exceptions import Accepted, recorded
 from auditor.model import CHANGE_COLUMNS, MIGRATION_COLUMNS
 from tests.changes.conftest import People, run_of
 from tests.journeys.conftest import Command
@@ -107,6 +110,21 @@ def test_a_name_that_a_spreadsheet_would_run_is_text(runs: Path, command: Comman
     run_of(runs / "h1", {1: {"entra": "anna", "yammer": None}}, month=5, upns={1: "=cmd()@contoso.com"})
     (row,) = table(command("diff", "h0", "h1", "--format", "csv").out)
     assert row["upn"] == "'=cmd()@contoso.com"
+
+
+def test_new_drift_that_the_later_run_accepts_counts_for_nothing_and_is_told(runs: Path, command: Command) -> None:
+    entry = Accepted(("yammer",), ("missing",), "A pilot", "Help desk", date(2099, 1, 1), user=user(1).upn)
+    run_of(runs / "e0", {1: "anna"}, month=6)
+    later: Any = {1: {"entra": "anna", "sharepoint": "anna", "yammer": None}}
+    run_of(runs / "e1", later, month=7)
+    run_of(runs / "e2", later, month=8, exceptions=recorded(None, [entry]))
+    assert command("diff", "e0", "e1").code == 1
+    done = command("diff", "e0", "e2", "--format", "csv")
+    (row,) = table(done.out)
+    assert (done.code, row["change"], row["accepted"]) == (0, "new", entry.sentence)
+    assert f"Accepted: {entry.sentence}" in command("diff", "e0", "e2").out
+    assert entry.sentence in command("diff", "e0", "e2", "--format", "html").out
+    assert command("diff", "e0", "e2", "--fail-on", "new").code == 0
 
 
 def test_two_tenants_are_compared_by_a_mapping_and_a_rule(runs: Path, command: Command, tmp_path: Path) -> None:

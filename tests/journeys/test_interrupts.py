@@ -29,7 +29,7 @@ from auditor.__main__ import main
 main()
 """
 AT_CALL = """
-import importlib, signal, sys
+import importlib, signal, sys, threading
 from auditor import interrupts
 interrupts.install()
 place, before, times = sys.argv.pop(1), int(sys.argv.pop(1)), int(sys.argv.pop(1))
@@ -41,8 +41,10 @@ for part in inside:
 original = getattr(owner, last)
 def interrupted(*arguments, **named):
     global before
-    before -= 1
+    # Signals are heard by the main thread, and its calls are those that are counted: threads have loops of their own.
+    before -= threading.current_thread() is threading.main_thread()
     if before == -1:
+        before = -2
         for _ in range(times):
             signal.raise_signal(signal.SIGINT)
     return original(*arguments, **named)

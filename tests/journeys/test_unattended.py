@@ -124,14 +124,24 @@ def test_every_command_and_flag_in_a_recipe_exists() -> None:
 def test_the_script_audits_prunes_and_draws_the_history(served: Any, home: Path) -> None:
     script = home.parent / "photo-audit.sh"
     script.write_text(blocks(PAGE, "sh")[0], encoding="utf-8")
-    done = subprocess.run(
-        ["sh", str(script)], env=environment(home), capture_output=True, text=True, check=False, cwd=home.parent
-    )
-    told = line_of(done.stdout)
-    assert (done.returncode, told["exit_code"], told["outcome"]) == (1, 1, "drift"), done.stderr
-    (run,) = (home / "reports").iterdir()
-    assert told["run"] == run.name
-    assert "Nothing is older" in done.stderr
+
+    def audited() -> tuple[Path, str]:
+        done = subprocess.run(
+            ["sh", str(script)], env=environment(home), capture_output=True, text=True, check=False, cwd=home.parent
+        )
+        told = line_of(done.stdout)
+        assert (done.returncode, told["exit_code"], told["outcome"]) == (1, 1, "drift"), done.stderr
+        return home / "reports" / told["run"], done.stderr
+
+    run, told = audited()
+    assert [run] == list((home / "reports").iterdir())
+    assert "There is no earlier run of this tenant" in told
+    assert "Nothing is older" in told
+    later, told = audited()
+    manifests = [json.loads((one / "manifest.json").read_text(encoding="utf-8")) for one in (run, later)]
+    assert "baseline" not in manifests[0]
+    assert manifests[1]["baseline"]["run_id"] == manifests[0]["run_id"]
+    assert "What changed since" in (later / "report" / "report.html").read_text(encoding="utf-8")
     assert run.name in (home / "history.html").read_text(encoding="utf-8")
     assert (home / "history.html").stat().st_mode & 0o077 == 0
 

@@ -12,6 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 Open = Callable[..., Page]
+NO_POPUPS = "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup"
+"""Chromium loads pages of its own into every new window, for half of the processor's time that a test takes."""
 PATIENCE = 150_000
 """Milliseconds: how fast the page is, a benchmark tells, and no test on a busy machine."""
 
@@ -22,7 +24,7 @@ def browser() -> Iterator[Browser]:
     if not program:
         pytest.fail("these tests need Chromium (Debian: apt install chromium)")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", NO_POPUPS])
         yield started
         started.close()
 

@@ -147,6 +147,14 @@ def test_every_filter_says_how_many_it_leaves_and_then_leaves_so_many(visit: Ope
 def excepted(fabricate: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     """A report some of whose drift is accepted: every second missing copy and every variant."""
     view = fabricate(60)
+    entry = {"user": "", "filter": {"department": "Sales"}, "workload": ["sharepoint"], "verdict": ["missing"],
+             "reason": "Agreed with the works council", "who": "A. Bauer", "until": "2027-03-31", "sha256": "",
+             "reference_sha256": ""}  # fmt: skip
+    view.manifest["exceptions"] = {
+        "file": "",
+        "entries": [entry],
+        "outcome": [{"state": "applied", "findings": 3, "changed": 0}],
+    }
     missing = view.verdicts.index[view.verdicts["verdict"] == "missing"][::2]
     variants = view.verdicts.index[view.verdicts["verdict"] == "variant"]
     view.verdicts.loc[missing.union(variants), "accepted"] = "Agreed with the works council (A. Bauer)"
@@ -363,6 +371,61 @@ def test_a_print_holds_every_row_that_fits_and_its_evidence(visit: Open, report:
     assert page.locator(".finding").count() < len(wanted)
 
 
+def test_a_print_opens_what_paper_cannot(visit: Open, report: Any) -> None:
+    _, path = report
+    page = visit(path)
+    facts = page.locator("section[aria-labelledby=facts] details table")
+    assert not facts.first.is_visible()
+    page.emulate_media(media="print")
+    assert {one.is_visible() for one in facts.all()} == {True}
+
+
+def test_a_user_who_is_open_is_printed_alone_and_whole(visit: Open, report: Any) -> None:
+    view, path = report
+    page = visit(path, f"#user={someone(view, cause='sharepoint_detached')}")
+    expect(page.locator("#user")).to_be_visible()
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert not page.locator("main").is_visible()
+    assert not page.locator("#user .buttons").first.is_visible()
+    box = page.evaluate(
+        "(({scrollHeight, clientHeight}) => scrollHeight - clientHeight)(document.querySelector('#user'))"
+    )
+    assert box <= 0
+    assert page.locator("#user h2").is_visible()
+
+
+def test_paper_is_no_phone(visit: Open, report: Any) -> None:
+    _, path = report
+    # A4 within its margins has some 703 of the pixels that a browser counts.
+    page = visit(path, viewport={"width": 703, "height": 1000})
+    last = page.locator("section[aria-labelledby=causes] tbody tr:first-child td:last-child")
+    assert not last.is_visible()
+    page.emulate_media(media="print")
+    assert last.is_visible()
+
+
+def test_keys_of_one_character_can_be_switched_off_for_good(visit: Open, report: Any) -> None:
+    _, path = report
+    page = visit(path)
+    page.keyboard.press("?")
+    page.locator("#letters").uncheck()
+    page.keyboard.press("Escape")
+    expect(page.locator("#help")).to_be_hidden()
+    page.reload()
+    page.wait_for_selector("#list[data-ready]")
+    for key in ("j", "?", "/"):
+        page.keyboard.press(key)
+    assert page.evaluate("document.activeElement === document.body")
+    assert not page.locator("#help").is_visible()
+    page.click("#keys")
+    assert not page.locator("#letters").is_checked()
+    page.locator("#letters").check()
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    assert page.locator(".finding a:focus").count() == 1
+
+
 def test_dates_are_written_as_the_reader_writes_them(visit: Open, report: Any) -> None:
     _, path = report
     page = visit(path, locale="de-DE", timezone_id="Europe/Berlin")
@@ -385,6 +448,16 @@ def test_nothing_sticks_out_on_a_narrow_screen(visit: Open, report: Any, width: 
     expect(page.locator("#user")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate("document.querySelector('#user').scrollWidth") <= width
+
+
+def test_what_is_accepted_can_be_read_to_its_last_column_on_a_narrow_screen(visit: Open, excepted: Any) -> None:
+    page = visit(excepted[1], viewport={"width": 320, "height": 800})
+    last = page.locator("section[aria-labelledby=accepted] tbody td:last-child")
+    last.scroll_into_view_if_needed()
+    box = last.bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 320
 
 
 def test_a_redacted_page_works_too(visit: Open, report: Any, tmp_path: Path) -> None:
