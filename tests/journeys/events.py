@@ -451,6 +451,9 @@ TENANTS: Mapping[str, Mapping[str, Any]] = {
     "endless list": {"users": 12},
     "long list": {"users": 12},
     "no sign-in": {"users": 12},
+    "moving lists": {"users": 60},
+    "slipped": {"users": 12},
+    "page again": {"users": 12},
 }
 """By the options of `simulate`; the rows of one tenant do not meet, for each is about another workload."""
 
@@ -473,6 +476,12 @@ WHOLE = Section(
               Play("next page of users", "pages/endless")),
         there("long list", "the pages of users never end, and do once the list is begun anew", E, "photo 0",
               Play("next page of users", "pages/endless", 1)),
+        there("page again", "a page of users comes twice", E, "photo 0",
+              Play("next page of users", "pages/repeated", 1)),
+        there("moving lists", "a user stands on two pages of the list of users", E, "photo 0",
+              Play("next page of users", "pages/duplicate_users", 1)),
+        there("slipped", "a user slips through between two pages (all others; that one is named as having joined)", E,
+              "photo 0", Play("next page of users", "pages/vanished_users", 1)),
         there("switches", "the directory counts six users more than it lists", E, "photo 4",
               answer("count", 200, "text/plain", body="66")),
         there("no sign-in", "no token for the app", E, f"{NO_RUN} 3",
@@ -488,6 +497,8 @@ WHOLE = Section(
               "unknown list_incomplete 4", Play("next page of accounts", "server_error/502"), besides=("photo",)),
         there("switches", "the pages of accounts never end (users of the page that repeats, and after)", Y,
               "unknown list_incomplete 4", Play("next page of accounts", "pages/repeated"), besides=("photo",)),
+        there("moving lists", "an account goes while the list is read (whoever moves up to the page before)", Y,
+              "photo 0", Play("next page of accounts", "pages/vanished_users", 1)),
         there("pictures", "25 pictures in a row cannot be read: the rest is not asked for", Y,
               "unknown picture_not_read 4", Play("any mugshot", "connection/reset_before"),
               besides=("unknown unreachable",)),

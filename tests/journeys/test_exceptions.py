@@ -171,6 +171,11 @@ def test_a_drafted_entry_accepts_the_finding_until_the_photo_changes(plain: Outc
     checked = command("exceptions", "check", accepted, "--run", plain.run)
     assert checked.code == 0, checked.err
     assert "1 copy, holds" in checked.out
+    assert "any photo" not in command("exceptions", "check", accepted).out
+    loose = command("exceptions", "draft", plain.run, row["upn"], "--workload", workload, "--reason", "Agreed",
+                    "--who", "Grace Hopper", "--any-photo")  # fmt: skip
+    assert "It accepts any photo" in command("exceptions", "check", file(command.folder, loose.out)).out
+    accepted = file(command.folder, told.out)
     run = command.folder / "run"
     shutil.copytree(plain.run, run)
     drawn = command("report", run, "--exceptions", accepted, run=run)

@@ -283,7 +283,7 @@ def test_a_folder_of_templates_replaces_single_files(fabricate, tmp_path):
     (own / "base.css").write_text("body { color: rebeccapurple }")
     text = drawn(fabricate(users=3), tmp_path / "out", templates=own)
     assert "rebeccapurple" in text
-    assert "photo-auditor-theme" in text  # our script is still there
+    assert "window.photoAuditor =" in text  # our script is still there
 
 
 def test_a_style_sheet_that_leaves_its_element_is_refused(fabricate, tmp_path):
