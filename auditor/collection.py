@@ -430,7 +430,7 @@ async def _engage_pages(
             try:
                 listed, last = await _engage_page(yammer, number, seen)
                 if number > 1:
-                    listed += await _moved_up(yammer, number - 1, seen | _ids(listed), last=last)
+                    listed += await _moved_up(yammer, number - 1, seen, _ids(listed), last=last)
                 found = await yammer.found(listed, known)
             except ServiceError as error:
                 return error
@@ -475,8 +475,8 @@ async def _engage_page(yammer: Yammer, number: int, seen: set[str]) -> tuple[lis
     raise problem or BadAnswer("Viva Engage's list ends and goes on again", reason=Reason.LIST_INCOMPLETE)
 
 
-async def _moved_up(yammer: Yammer, number: int, seen: set[str], *, last: bool) -> list[EngageUser]:
-    """Accounts that an earlier page holds now and did not hold when it was read.
+async def _moved_up(yammer: Yammer, number: int, seen: set[str], now: set[str], *, last: bool) -> list[EngageUser]:
+    """Accounts that an earlier page holds now and did not hold when it was read; `now`: those of the page just read.
 
     Pages go by number: where an account goes while the list is read, whoever would have stood first on the next page
     stands last on one that was read before. Only where a whole page is new may the one before it hold somebody, too.
@@ -484,7 +484,7 @@ async def _moved_up(yammer: Yammer, number: int, seen: set[str], *, last: bool) 
     moved: list[EngageUser] = []
     while number:
         again = await _page_again(yammer, number, may_be_gone=last)
-        new = [one for one in again if one.id and one.id not in seen]
+        new = [one for one in again if one.id and one.id not in seen and one.id not in now]
         moved += new
         if not new or len(new) < len(again):
             break

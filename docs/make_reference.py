@@ -290,7 +290,7 @@ def _vocabulary() -> Iterator[str]:
         ("Of drift", [(rule.cause, rule.settle) for rule in (*RULES, UNEXPLAINED)]),
         (
             "Of drift, seen over several runs (`diff`)",
-            list({rule.cause: (rule.cause, rule.settle) for rule in OVER_TIME}.values()),
+            list(dict.fromkeys((rule.cause, rule.settle) for rule in OVER_TIME)),
         ),
         ("Of copies without drift", [(rule.cause, rule.settle) for rule in WITHOUT_DRIFT]),
         ("Of the whole tenant", [*((rule.cause, rule.settle) for rule in tenant.RULES), tenant.UPLOADS]),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from auditor.runs.baselines import drop_unfinished, runs_and_baselines
 from auditor.runs.erase import Traces, erase, leftovers, traces
 from auditor.runs.files import account
 from auditor.runs.folder import open_run
-from auditor.runs.manifest import RunError
 from auditor.runs.whom import Person, Whom, identify
 
 NO_TRACE, TRACES_LEFT = 0, 1
@@ -55,7 +54,7 @@ def command(run_paths: tuple[Path, ...], user: str, folder: Path | None, yes: bo
             drop_unfinished(folder or RUNS)
         paths = [*run_paths, *(runs_and_baselines(folder or RUNS) if folder or not run_paths else ())]
         say = talk(output)
-        whom = _identified(paths, user)
+        whom = identify(paths, user)
         erased = [_in_run(path, whom, say, yes=yes) for path in paths]
         # Drawn when nothing holds the person any more: a report names who left since an earlier run.
         done = [one if person is None else _drawn_again(one, person, say) for one, person in erased]
@@ -67,19 +66,6 @@ def command(run_paths: tuple[Path, ...], user: str, folder: Path | None, yes: bo
         if output == "json":
             print_json(done)
         sys.exit(TRACES_LEFT if left else NO_TRACE)
-
-
-def _identified(paths: Sequence[Path], user: str) -> Whom:
-    """The person in all these runs and their baselines: one of them may know an address that another does not."""
-    runs = [open_run(path, exclusive=False) for path in paths]
-    known = {run.path.resolve() for run in runs}
-    for run in tuple(runs):
-        baseline = Path(str(run.manifest.get("baseline", {}).get("path", "")) or run.path)
-        if baseline.resolve() not in known:
-            # It may be gone, and need not be one of those that are asked for.
-            with suppress(RunError):
-                runs.append(open_run(baseline, exclusive=False))
-    return identify(runs, user)
 
 
 def _in_run(path: Path, whom: Whom, say: Callable[[str], None], *, yes: bool) -> tuple[dict[str, Any], Person | None]:

@@ -43,12 +43,16 @@ def runs_in(folder: Path) -> list[Path]:
 
 
 def newest_first(folder: Path) -> list[Path]:
-    """The finished runs in a folder that can be read, the newest first; none where there is no such folder."""
+    """The finished runs about whole tenants in a folder, the newest first; none where there is no such folder.
+
+    One about a few users can be no baseline for everybody: all others would be called new.
+    """
     found = []
     for path in runs_in(folder) if folder.is_dir() else ():
         with suppress(RunError):
             run = open_run(path, exclusive=False)
-            if run.finished and (moment := when(run)) is not None:
+            whole = not run.manifest.get("scope", {}).get("only")
+            if run.finished and whole and (moment := when(run)) is not None:
                 found.append((moment, path))
     return [path for _, path in sorted(found, reverse=True)]
 

@@ -6,13 +6,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from auditor.runs import frames
-from auditor.runs.folder import RunFolder
+from auditor.runs.folder import RunFolder, open_run
 from auditor.runs.manifest import RunError
 from auditor.runs.people import rank
 
@@ -54,15 +55,15 @@ class Person:
         return tuple(word for word in self.words if "@" in word or word == self.user_id or _ID.fullmatch(word))
 
 
-def identify(runs: Iterable[RunFolder], asked: str) -> Whom:
-    """The one person whom these runs know by that name, with all addresses that they know.
+def identify(paths: Iterable[Path], asked: str) -> Whom:
+    """The one person whom these runs and their baselines know by that name, with all addresses that they know.
 
     Raises `RunError` where a run knows two, and where two runs know different people by it: an address may be given
     to somebody else.
     """
     found: dict[str, list[str]] = {}
     ids: dict[str, str] = {}
-    for run in runs:
+    for run in _with_baselines(paths):
         if (row := _row(run, asked)) is not None:
             ids.setdefault(row["user_id"].lower(), row["user_id"])
             found.setdefault(row["user_id"].lower(), []).extend(_addresses(row))
@@ -72,6 +73,15 @@ def identify(runs: Iterable[RunFolder], asked: str) -> Whom:
             f" {', '.join(ids.values())}."
         )
     return next((Whom(asked, ids[one], tuple(dict.fromkeys(words))) for one, words in found.items()), Whom(asked))
+
+
+def _with_baselines(paths: Iterable[Path]) -> Iterator[RunFolder]:
+    runs = {path.resolve(): open_run(path, exclusive=False) for path in paths}
+    yield from runs.values()
+    baselines = {Path(one).resolve() for run in runs.values() if (one := run.manifest.get("baseline", {}).get("path"))}
+    for path in sorted(baselines - runs.keys()):
+        with suppress(RunError):  # it may be gone, and need not be one of those that are asked for
+            yield open_run(path, exclusive=False)
 
 
 def person_in(run: RunFolder, whom: Whom) -> Person:

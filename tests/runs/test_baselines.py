@@ -15,6 +15,7 @@ import pytest
 
 from auditor.runs.baselines import BASELINES, baselines, find, is_name, runs_and_baselines, save, show
 from auditor.runs.folder import LOCK, open_run
+from auditor.runs.listing import newest_first
 from auditor.runs.manifest import RunError
 from auditor.runs.verify import verify
 from tests.runs.conftest import make_run, user
@@ -155,3 +156,14 @@ def test_one_that_cannot_be_read_is_listed_with_what_is_wrong(reports: Path, pro
     done = program("baseline", "list")
     assert done.code == 2
     assert "march" in done.err
+
+
+def test_the_newest_run_that_can_be_a_baseline_is_finished_and_about_the_whole_tenant(tmp_path: Path) -> None:
+    reports = tmp_path / "reports"
+    for number, day in enumerate((3, 9, 6)):
+        make_run(reports / f"whole-{number}", [user(1)], finished=datetime(2026, 11, day, tzinfo=UTC)).close()
+    few = {"directory": 9, "in_scope": 1, "only": "1 user named"}
+    make_run(reports / "few", [user(1)], finished=datetime(2026, 11, 20, tzinfo=UTC), scope=few).close()
+    make_run(reports / "unfinished", [user(1)], finished=None).close()
+    assert [path.name for path in newest_first(reports)] == ["whole-1", "whole-2", "whole-0"]
+    assert newest_first(tmp_path / "nowhere") == []
