@@ -20,7 +20,7 @@ from auditor.runs.baselines import drop_unfinished, runs_and_baselines
 from auditor.runs.erase import Traces, erase, leftovers, traces
 from auditor.runs.files import account
 from auditor.runs.folder import open_run
-from auditor.runs.whom import Person, Whom, identify
+from auditor.runs.whom import Person, Whom, identify, person_in
 
 NO_TRACE, TRACES_LEFT = 0, 1
 
@@ -71,14 +71,15 @@ def command(run_paths: tuple[Path, ...], user: str, folder: Path | None, yes: bo
 def _in_run(path: Path, whom: Whom, say: Callable[[str], None], *, yes: bool) -> tuple[dict[str, Any], Person | None]:
     """Erase in one run, or tell what would go: the same for a program, and who was erased."""
     with closing(open_run(path, exclusive=yes)) as run:
-        found = traces(run, whom)
+        person = person_in(run, whom)
+        found = traces(run, person)
         if not found.any and run.manifest.get("underway", {}).get("what") != "erasure":
             say(visible(f"{path}: no trace."))
             return _document(path, found), None
         if not yes:
             say(visible(f"{path}: {_told(found)}."))
             return _document(path, found, traces_left=True), None
-        person = erase(run, whom, account())
+        erase(run, person, account())
     say(visible(f"{path}: erased {_told(found)}."))
     return _document(path, found, erased=True), person
 

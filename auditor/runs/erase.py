@@ -26,7 +26,7 @@ from auditor.runs.exports import delete_photos, delete_reports, files_in, folder
 from auditor.runs.files import whole_file
 from auditor.runs.folder import RunFolder
 from auditor.runs.manifest import RunError
-from auditor.runs.whom import Person, Whom, checkpoints, named_in, parts_of, person_in
+from auditor.runs.whom import Person, checkpoints, named_in, parts_of
 
 ERASED = "(erased)"
 """What stands where other people's rows named the person."""
@@ -67,9 +67,8 @@ class Traces:
         )
 
 
-def traces(run: RunFolder, whom: Whom) -> Traces:
-    """What `erase` would remove. Raises `RunError` where it may be more than one user."""
-    person = person_in(run, whom)
+def traces(run: RunFolder, person: Person) -> Traces:
+    """What `erase` would remove."""
     rows = findings = 0
     for part in parts_of(run, "observations/", "verdicts/"):
         table = run.read_part(part)
@@ -87,14 +86,13 @@ def traces(run: RunFolder, whom: Whom) -> Traces:
     return Traces(person.here, rows, findings, pictures, len(reports), told, exported, named)
 
 
-def erase(run: RunFolder, whom: Whom, asked_by: str) -> Person:
+def erase(run: RunFolder, person: Person, asked_by: str) -> None:
     """Remove every trace of a person from a run that this process holds, and record that it was done.
 
-    The reports of the run are deleted; whoever calls draws them again, and then asks for the `leftovers` of the person
-    that is returned. An erasure that was interrupted is finished by calling this again for the same person; for
-    another, `RunError`.
+    The reports of the run are deleted; whoever calls draws them again, and then asks for the `leftovers` of the
+    person. An erasure that was interrupted is finished by calling this again for the same person; for another,
+    `RunError`.
     """
-    person = person_in(run, whom)
     record = _record(run, person, asked_by)
     run.update(underway=record)
     if not run.finished:
@@ -115,7 +113,6 @@ def erase(run: RunFolder, whom: Whom, asked_by: str) -> Person:
         if changed is not None:
             run.replace_part(part, changed)
     _finish(run, person, record)
-    return person
 
 
 def leftovers(run: RunFolder, person: Person) -> tuple[list[Path], list[Path]]:

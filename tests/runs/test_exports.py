@@ -7,7 +7,7 @@ from pathlib import Path
 from auditor.runs.erase import erase, traces
 from auditor.runs.exports import DATA, delete_reports, record, recorded
 from auditor.runs.verify import verify
-from auditor.runs.whom import Whom
+from auditor.runs.whom import Whom, person_in
 from tests.runs.conftest import make_run, user
 
 UPN = "user1@contoso.com"
@@ -33,8 +33,8 @@ def test_the_files_of_a_large_report_are_recorded_verified_and_erased(tmp_path: 
     (report / DATA / "part-12.js").write_text("changed", encoding="utf-8")
     assert str(report / DATA / "part-12.js") in " ".join(verify(run.path).problems)
     (report / DATA / ".part-9.js.abc.part").write_text(UPN, encoding="utf-8")
-    assert traces(run, Whom(UPN)).reports == len(files) + 1
-    erase(run, Whom(UPN), "tester")
+    assert traces(run, person_in(run, Whom(UPN))).reports == len(files) + 1
+    erase(run, person_in(run, Whom(UPN)), "tester")
     assert list(report.rglob("*")) == []
     run.close()
 
