@@ -4,10 +4,11 @@
     python benchmarks/months.py --seeds 3 --users 1000 --months 0 --migrated
 
 For every seed the simulated tenant of month 0, 1, 2, … is audited, each with the last run as its baseline, and `diff`
-of each two neighbours is held against the tenant's own changes.csv, row by row; the verdicts are held against
-truth.csv. With --migrated the tenant is audited before and after a move to another one, with losses, swaps, shrunk and
-edited photos and other names, and `diff --mapping` is held against migration.csv. A row a comparison; ends with 1 where
-one differs.
+of each two neighbours is held against the tenant's own changes.csv, row by row: the changes, the causes that only
+earlier runs show, and whether the reference once held what the copy shows. The verdicts are held against truth.csv.
+With --migrated the tenant is audited before and after a move to another one, with losses, swaps, shrunk and edited
+photos and other names, and `diff --mapping` is held against migration.csv. A row a comparison; ends with 1 where one
+differs.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ from pathlib import Path
 from tenants import PROGRAM, simulated
 
 CHANGE = ("user_id", "workload", "change")
+CAUSE = (*CHANGE, "cause")
 FATE = ("old_user_id", "new_user_id", "workload", "outcome", "owner")
+ALWAYS = {"older_photo_returned", "rewritten_by_feed", "sync_pending"}
+"""Causes that no single run shows."""
 Keys = Counter[tuple[str, ...]]
 
 
@@ -63,6 +67,24 @@ def keys(table: list[dict[str, str]], columns: tuple[str, ...]) -> Keys:
     return Counter(tuple(row[column] for column in columns) for row in table)
 
 
+def over_time(told: list[dict[str, str]], true: list[dict[str, str]]) -> tuple[Keys, Keys]:
+    """Told and true rows whose cause takes an earlier run to see; and told ones that claim to."""
+    needed = {(row["user_id"], row["workload"]) for row in true if row["needs_month"]}
+    claimed = [
+        row
+        for row in told
+        if (row["user_id"], row["workload"]) in needed
+        or row["cause"] in ALWAYS
+        or (row["cause"] == "removed_at_reference" and json.loads(row["causes"])[0]["confidence"] == "certain")
+    ]
+    return keys(claimed, CAUSE), keys([row for row in true if row["needs_month"]], CAUSE)
+
+
+def dated(table: list[dict[str, str]]) -> Keys:
+    """Rows that say until when the reference held what the copy shows."""
+    return keys([row for row in table if row["reference_until"]], CHANGE)
+
+
 def wrong_verdicts(run: Path, tenant: Path) -> tuple[int, int]:
     """Verdicts that are not the true ones, of how many."""
     truth = {(row["user_id"], row["workload"]): row["verdict"] for row in read(tenant / "truth.csv")}
@@ -70,16 +92,14 @@ def wrong_verdicts(run: Path, tenant: Path) -> tuple[int, int]:
     return sum(told[key] != truth.get(key) for key in told), len(told)
 
 
-def held(title: str, told: Keys, true: Keys, kinds: int, more: str) -> bool:
+def held(title: str, told: Keys, true: Keys, kinds: int, more: str = "") -> bool:
     """Print one comparison; whether it is exact."""
     invented, overlooked = told - true, true - told
     by_kind = Counter(key[kinds] for key in true.elements())
-    print(
-        f"{title}: {(told & true).total():,} of {true.total():,} rows, {invented.total()} invented,"
-        f" {overlooked.total()} overlooked; {more}; "
-        + ", ".join(f"{kind} {by_kind[kind]}" for kind in sorted(by_kind)),
-        flush=True,
-    )
+    told_apart = ", ".join(f"{kind} {by_kind[kind]}" for kind in sorted(by_kind))
+    figures = f"{invented.total()} invented, {overlooked.total()} overlooked"
+    rows_found = f"{(told & true).total():,} of {true.total():,} rows"
+    print(f"{title}: {rows_found}, {'; '.join(filter(None, (figures, more, told_apart)))}", flush=True)
     for key in [*list(invented)[:5], *list(overlooked)[:5]]:
         print("   ", *key)
     return not invented and not overlooked
@@ -96,8 +116,10 @@ def over_months(folder: Path, seed: int, users: int, months: int) -> bool:
             more = f"{wrong} of {verdicts:,} verdicts wrong, {seconds:.0f} s"
             exact &= wrong == 0
             if before:
-                told, true = compared(before, run, "--no-history"), read(tenant / "changes.csv")
+                told, true = compared(before, run, "--runs", str(folder)), read(tenant / "changes.csv")
                 exact &= held(f"seed {seed}, month {month}", keys(told, CHANGE), keys(true, CHANGE), 2, more)
+                exact &= held("    causes over time", *over_time(told, true), 3)
+                exact &= held("    reference until", dated(told), dated(true), 2)
             else:
                 print(f"seed {seed}, month 0: {more}", flush=True)
         before = run
