@@ -118,7 +118,7 @@ class Outcome(StrEnum):
     NOT_MAPPED = "not_mapped"
     """The user has no partner in the other tenant."""
     NOT_COMPARABLE = "not_comparable"
-    """A side could not be read, or the fingerprints cannot be held against each other."""
+    """A side was not read, the fingerprints cannot be held against each other, or a run's list missed the user."""
     LOST = "lost"
     """A photo before, and none now."""
     ARRIVED = "arrived"

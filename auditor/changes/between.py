@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,14 +15,16 @@ import pandas as pd
 from auditor.changes.history import Timeline, hours_before, newest_sync, timeline
 from auditor.changes.pictures import Pictures, is_same
 from auditor.changes.rules import change_of, shows_photo, side_of
-from auditor.changes.sides import Key, Side
+from auditor.changes.sides import Key, Side, can_compare, tells_of
 from auditor.diagnosis.causes import written
 from auditor.diagnosis.fixes import FIXES
 from auditor.diagnosis.over_time import over_time
 from auditor.diagnosis.owners import index, shared
 from auditor.diagnosis.rules import UNEXPLAINED, Case
 from auditor.model import CHANGE_COLUMNS, DRIFT, Change, Status, Verdict, Workload
+from auditor.photos import RECIPE
 from auditor.runs.erase import was_erased
+from auditor.runs.listing import same_tenant
 from auditor.runs.manifest import RunError
 
 WORKLOADS = {
@@ -36,6 +38,8 @@ OWNED = "photo_of_another_user"
 """The cause that names whose photo a copy shows."""
 RECIPES = "recipes_differ"
 """The reason of a row whose two photos cannot be held against each other."""
+NOT_LISTED = "not_listed"
+"""The reason of a row of somebody whom one of the two runs may have missed: its list of users was not complete."""
 
 
 @dataclass(frozen=True)
@@ -77,22 +81,25 @@ def between(a: Side, b: Side, history: Sequence[Side] = (), *, find_owner: bool 
     pictures = Pictures()
     rows = _changed(a, b, pictures)
     known = {a.run_id, b.run_id}
-    earlier = [one for one in history if _fits(one, b) and one.moment < b.moment and one.run_id not in known]
+    earlier = [
+        one for one in history
+        if tells_of(one.run.manifest, b) and one.moment < b.moment and one.run_id not in known
+    ]  # fmt: skip
     line = timeline([*sorted([*earlier, a], key=lambda one: one.moment), b], _asked(rows), pictures)
     rows = _explained(rows, a, b, line, find_owner=find_owner)
-    usable = bool(a.recipe) and a.recipe == b.recipe
+    usable = can_compare(a, b)
     return Changes(
         a.run.path, b.run.path, a.day, b.day, a.run_id, b.run_id,
         b.domain, b.reference, rows,
         Counter(zip(rows["workload"], rows["change"], strict=True)), len(a.shard_of), len(b.shard_of),
         len(earlier), tuple(_notes(a, b)),
         usable and all(one.run.manifest.get("complete") is True for one in (a, b)),
-        shared_pictures(b) if find_owner else (),
+        shared_pictures(b) if find_owner and b.recipe == RECIPE else (),
     )  # fmt: skip
 
 
 def _one_question(a: Side, b: Side) -> None:
-    if a.tenant != b.tenant:
+    if not same_tenant(a.run.manifest, b.run.manifest):
         raise RunError(
             f"The runs {a.run.path} and {b.run.path} are of two tenants ({a.tenant} and {b.tenant}). To prove a"
             " migration, say how their users belong together: --mapping FILE, or --rename old-domain=new-domain."
@@ -104,11 +111,6 @@ def _one_question(a: Side, b: Side) -> None:
         )
 
 
-def _fits(one: Side, b: Side) -> bool:
-    """Whether an earlier run says something of this one."""
-    return one.tenant == b.tenant and one.reference == b.reference and one.recipe == b.recipe and one.recipe != ""
-
-
 def _notes(a: Side, b: Side) -> list[str]:
     notes = []
     for side, other, when in ((a, b, "later"), (b, a, "earlier")):
@@ -116,11 +118,8 @@ def _notes(a: Side, b: Side) -> list[str]:
             f"{WORKLOADS[Workload(one)]} is in the {when} run alone: nothing is said of it for users of both."
             for one in sorted(other.workloads - side.workloads)
         ]
-    if a.recipe != b.recipe or not a.recipe:
-        why = (
-            "were dropped (runs prune)" if not (a.recipe and b.recipe) else f"are of recipes {a.recipe} and {b.recipe}"
-        )
-        notes.append(f"The fingerprints {why}: where both sides hold a photo, nothing can be said.")
+    if not can_compare(a, b):
+        notes.append(f"{incomparable(a, b)}: where both sides hold a photo, nothing can be said.")
     notes += [
         f"The {which} run is incomplete ({side.run.path}): what it did not learn is not_comparable, never a change."
         for side, which in ((a, "earlier"), (b, "later"))
@@ -139,6 +138,13 @@ def _notes(a: Side, b: Side) -> list[str]:
     return notes
 
 
+def incomparable(a: Side, b: Side) -> str:
+    """Why the photos of two runs cannot be held against each other, without a full stop."""
+    if not (a.recipe and b.recipe):
+        return "The fingerprints were dropped (runs prune)"
+    return f"The fingerprints are of recipes {a.recipe} and {b.recipe}, and this version reads {RECIPE}"
+
+
 _SCOPE = ("include", "users", "groups", "exclude_groups")
 
 
@@ -152,12 +158,13 @@ def _changed(a: Side, b: Side, pictures: Pictures) -> pd.DataFrame:
     del merged
     moved: dict[Key, bool] = {}
     found: list[tuple[Any, ...]] = []
-    recipes = bool(a.recipe) and a.recipe == b.recipe
+    recipes = can_compare(a, b)
+    unlisted_a, unlisted_b = _unlisted(a), _unlisted(b)
     for row in zip(*columns.values(), strict=True):
         user_id, workload, status_a, verdict_a, reason_a, sha_a, status_b, verdict_b, reason_b, sha_b = row
         if (verdict_a is None and user_id in a.shard_of) or (verdict_b is None and user_id in b.shard_of):
             continue  # the workload is in one of the runs only
-        another, comparable, distance = False, True, None
+        another, can_tell, distance = False, True, None
         if verdict_a is not None and verdict_b is not None and Verdict.UNCHECKED not in (verdict_a, verdict_b):
             another = shows_photo(status_a) != shows_photo(status_b)
             if shows_photo(status_a) and shows_photo(status_b):
@@ -167,20 +174,28 @@ def _changed(a: Side, b: Side, pictures: Pictures) -> pd.DataFrame:
                     if recipes
                     else None
                 )
-                comparable = looked is not None
+                can_tell = looked is not None
                 another = looked is not None and not is_same(looked)
                 distance = round(looked.distance, 3) if looked is not None and sha_a != sha_b else None
         if another:
             moved[user_id, workload] = True
-        change = change_of(verdict_a, verdict_b, comparable=comparable, another=another)
+        change = change_of(verdict_a, verdict_b, comparable=can_tell, another=another)
         if change is None:
+            continue
+        if (change is Change.GONE and unlisted_b(a.upns[user_id])) or (
+            change is Change.APPEARED and unlisted_a(b.upns[user_id])
+        ):
+            found.append(
+                (user_id, workload, str(Change.NOT_COMPARABLE), verdict_a, verdict_b, status_a, status_b, sha_a, sha_b,
+                 None, NOT_LISTED)
+            )  # fmt: skip
             continue
         reason = ""
         if change is Change.NOT_COMPARABLE:
             unchecked = (
                 reason_b if verdict_b == Verdict.UNCHECKED else reason_a if verdict_a == Verdict.UNCHECKED else ""
             )
-            reason = unchecked or (RECIPES if not comparable else "")
+            reason = unchecked or (RECIPES if not can_tell else "")
         found.append(
             (user_id, workload, str(change), verdict_a, verdict_b, status_a, status_b, sha_a, sha_b, distance, reason)
         )
@@ -197,6 +212,18 @@ def _changed(a: Side, b: Side, pictures: Pictures) -> pd.DataFrame:
         for user_id, workload, change in zip(frame["user_id"], frame["workload"], frame["change"], strict=True)
     ]
     return frame
+
+
+def _unlisted(side: Side) -> Callable[[str], bool]:
+    """Of somebody who is not in a run, by user principal name: whether they may have been there all the same.
+
+    So it is of everybody where the run's list of users was not complete, and of those whom it counted at its end and
+    had not listed.
+    """
+    scope = side.run.manifest.get("scope", {})
+    joined = frozenset(str(upn).lower() for upn in scope.get("joined", ()))
+    incomplete = bool(scope.get("problem"))
+    return lambda upn: incomplete or upn.lower() in joined
 
 
 def erased_in(side: Side, ids: Iterable[str]) -> set[str]:

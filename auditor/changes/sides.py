@@ -18,10 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from auditor.model import FINGERPRINT_COLUMNS, VERDICT_COLUMNS, Fingerprint, Status, Workload
+from auditor.photos import RECIPE
 from auditor.runs import frames
 from auditor.runs.baselines import usable
 from auditor.runs.folder import RunFolder, observations_part, open_run, users_part, verdicts_part
-from auditor.runs.listing import when
+from auditor.runs.listing import same_tenant, when
 
 Key = tuple[str, str]
 """User id and workload."""
@@ -57,11 +58,11 @@ class Side:
     @property
     def reference(self) -> str:
         """The workload that the others were held against."""
-        return str(self.run.manifest.get("reference") or Workload.ENTRA)
+        return _reference(self.run.manifest)
 
     @property
     def tenant(self) -> str:
-        """The tenant's id."""
+        """The tenant's id, as the settings had it: a GUID or a domain."""
         return str(self.run.manifest.get("tenant", {}).get("id", ""))
 
     @property
@@ -77,8 +78,7 @@ class Side:
     @property
     def recipe(self) -> str:
         """The recipe of its fingerprints; empty where they were dropped."""
-        dropped = self.run.manifest.get("fingerprints_dropped")
-        return "" if dropped else str(self.run.manifest.get("recipe", ""))
+        return _recipe(self.run.manifest)
 
     @cached_property
     def workloads(self) -> frozenset[str]:
@@ -147,6 +147,28 @@ class Side:
                 self._parts.popitem(last=False)
         self._parts.move_to_end(at)
         return self._parts[at]
+
+
+def can_compare(a: Side, b: Side) -> bool:
+    """Whether photos of the two can be held against each other: their fingerprints are of this version's recipe."""
+    return a.recipe == b.recipe == RECIPE
+
+
+def tells_of(manifest: Mapping[str, Any], b: Side) -> bool:
+    """Whether a run with this manifest shows something of what the copies of `b` were before."""
+    return (
+        same_tenant(manifest, b.run.manifest)
+        and _reference(manifest) == b.reference
+        and _recipe(manifest) == b.recipe == RECIPE
+    )
+
+
+def _recipe(manifest: Mapping[str, Any]) -> str:
+    return "" if manifest.get("fingerprints_dropped") else str(manifest.get("recipe", ""))
+
+
+def _reference(manifest: Mapping[str, Any]) -> str:
+    return str(manifest.get("reference") or Workload.ENTRA)
 
 
 _OF_A_PRINT = ("user_id", "judged", *(column.name for column in FINGERPRINT_COLUMNS))

@@ -18,6 +18,7 @@ from auditor.model import Observation, Picture, Status, User, Workload
 from auditor.runs import frames
 from auditor.runs.baselines import SAVED, usable
 from auditor.runs.folder import RunFolder, observations_part, open_run, users_part
+from auditor.runs.listing import tenant_names
 from auditor.runs.manifest import SEAL, RunError
 
 _LAST_PARTS = 4
@@ -143,8 +144,7 @@ def open_earlier(path: Path, tenant: Sequence[str], recipe: str, tell: Callable[
     run = open_run(path, exclusive=False)
     usable(run)
     known = run.manifest.get("tenant", {})
-    names = {str(known.get(name) or "").lower() for name in ("id", "domain")} - {""}
-    if not names & {name.lower() for name in tenant if name}:
+    if not tenant_names(run.manifest) & {name.lower() for name in tenant if name}:
         raise RunError(
             f"The run {path} is of another tenant ({known.get('domain') or known.get('id')})."
             " Name a run of this tenant."

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from auditor.runs.folder import RunFolder, open_run
 from auditor.runs.manifest import MANIFEST, RunError
+
+_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -97,3 +101,22 @@ def _described(path: Path) -> Listed:
         not manifest.get("fingerprints_dropped", False),
         len(manifest.get("erasures", ())),
     )
+
+
+def same_tenant(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two manifests are of one tenant.
+
+    Its id is what the settings say, a GUID or one of its domains. Two GUIDs decide; a domain alone would not, because
+    it may have moved to another tenant.
+    """
+    left, right = (tenant_names(manifest) for manifest in (one, other))
+    ids = [str(manifest.get("tenant", {}).get("id") or "").lower() for manifest in (one, other)]
+    if all(_GUID.fullmatch(name) for name in ids):
+        return ids[0] == ids[1]
+    return bool(left & right)
+
+
+def tenant_names(manifest: Mapping[str, Any]) -> frozenset[str]:
+    """The id and the default domain of a run's tenant as far as they are known, in lower case."""
+    known = manifest.get("tenant", {})
+    return frozenset(str(known.get(name) or "").lower() for name in ("id", "domain")) - {""}

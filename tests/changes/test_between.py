@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,52 @@ def test_fingerprints_of_two_recipes_are_not_held_against_each_other(tmp_path: P
     assert set(found.rows["reason"]) == {"recipes_differ"}
     assert not found.complete
     assert "recipes" in " ".join(found.notes)
+
+
+def test_runs_of_one_recipe_that_this_version_does_not_read_say_so(tmp_path: Path) -> None:
+    sides = []
+    for month, people in enumerate(
+        ({1: "anna", 2: "berta@400", 3: "berta@398"}, {1: "anna", 2: "berta", 3: "berta@398"})
+    ):
+        path = tmp_path / str(month)
+        run_of(path, people, month=month)
+        run = open_run(path)
+        run.update(recipe="g0")
+        run.close()
+        sides.append(read_side(path))
+    found = between(*sides)
+    assert set(told(found).values()) == {"not_comparable"}
+    assert not found.complete
+    assert found.shared == ()
+    assert "this version reads" in " ".join(found.notes)
+
+
+SCOPE = {"directory": 2, "in_scope": 1, "excluded": {}}
+
+
+@pytest.mark.parametrize("scope", [{"joined": ["USER2@contoso.com"]}, {"problem": "1 was listed of 20"}])
+def test_whom_a_list_may_have_missed_neither_left_nor_joined(tmp_path: Path, scope: dict[str, Any]) -> None:
+    both, one = ({1: "anna", 2: "berta"}, {1: "anna"})
+    whole, short = side_of(tmp_path / "a", both), side_of(tmp_path / "b", one, month=1, scope=SCOPE | scope)
+    later = side_of(tmp_path / "c", both, month=2)
+    for found in (between(whole, short), between(short, later)):
+        assert {(number, change) for (number, _), change in told(found).items()} == {(2, "not_comparable")}
+        assert set(found.rows["reason"]) == {"not_listed"}
+        assert set(found.rows["upn"]) == {user(2).upn}
+
+
+def test_a_tenant_is_itself_however_its_id_was_typed(tmp_path: Path) -> None:
+    guid, other = "11111111-2222-3333-4444-555555555555", "99999999-2222-3333-4444-555555555555"
+    ids = ("contoso.com", "Contoso.COM", guid, guid.upper())
+    sides = [
+        side_of(tmp_path / str(month), {1: "anna"}, month=month, tenant={"id": name, "domain": "contoso.com"})
+        for month, name in enumerate(ids)
+    ]
+    for before, after in pairwise(sides):
+        assert between(before, after).complete
+    moved = side_of(tmp_path / "moved", {1: "anna"}, month=5, tenant={"id": other, "domain": "contoso.com"})
+    with pytest.raises(RunError, match="--mapping"):
+        between(sides[-1], moved)
 
 
 def test_after_pruning_what_verdicts_tell_alone_is_still_told(tmp_path: Path) -> None:
