@@ -11,11 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from auditor.changes.between import RECIPES
+from auditor.changes.between import RECIPES, incomparable
 from auditor.changes.pairing import Pairing
 from auditor.changes.pictures import Pictures
 from auditor.changes.rules import shows_photo
-from auditor.changes.sides import Key, Side
+from auditor.changes.sides import Key, Side, can_compare
 from auditor.model import MIGRATION_COLUMNS, Decision, Fingerprint, Outcome, Status
 from auditor.photos import Comparison, nearest
 
@@ -76,7 +76,7 @@ def migration(old: Side, new: Side, pairing: Pairing, *, find_owner: bool = True
     rows: list[dict[str, Any]] = []
     open_: list[_Copy] = []
     shared = sorted(old.workloads & new.workloads)
-    comparable = bool(old.recipe) and old.recipe == new.recipe
+    can_tell = can_compare(old, new)
     for old_id, (new_id, how) in pairing.pairs.items():
         for workload in shared:
             one, other = before.get((old_id, workload)), after.get((new_id, workload))
@@ -85,7 +85,7 @@ def migration(old: Side, new: Side, pairing: Pairing, *, find_owner: bool = True
             row = _row(old, new, old_id, new_id, workload, how, one, other)
             held = before.get((old_id, old.reference))
             shown = held is not None and shows_photo(held.status)
-            outcome, found = _at_once(old, new, row, one, other, pictures, comparable=comparable, shown=shown)
+            outcome, found = _at_once(old, new, row, one, other, pictures, comparable=can_tell, shown=shown)
             if outcome is None:
                 continue
             if outcome is Outcome.REPLACED or outcome is Outcome.ADDED:
@@ -93,7 +93,7 @@ def migration(old: Side, new: Side, pairing: Pairing, *, find_owner: bool = True
                 if print_ is not None:
                     open_.append(_Copy(len(rows), (new_id, workload), old_id, print_, outcome is Outcome.REPLACED))
             rows.append(row | {"outcome": str(outcome)} | found)
-    _settle(rows, open_, old, before, pictures, find_owner=find_owner and comparable)
+    _settle(rows, open_, old, before, pictures, find_owner=find_owner and can_tell)
     rows += _unpaired(old, new, pairing, before, after)
     frame = pd.DataFrame(rows, columns=_COLUMNS)
     for name in ("old_width", "old_height", "new_width", "new_height"):
@@ -105,7 +105,7 @@ def migration(old: Side, new: Side, pairing: Pairing, *, find_owner: bool = True
         frame, Counter(zip(frame["workload"], frame["outcome"], strict=True)),
         len(pairing.pairs), len(pairing.alone_old), len(pairing.alone_new),
         (*pairing.notes, *_notes(old, new)),
-        comparable and all(side.run.manifest.get("complete") is True for side in (old, new)),
+        can_tell and all(side.run.manifest.get("complete") is True for side in (old, new)),
     )  # fmt: skip
 
 
@@ -145,6 +145,10 @@ def _at_once(
         reason = one.reason if one.status == Status.UNKNOWN else other.reason
         return Outcome.NOT_COMPARABLE, {"evidence": f"could not be read: {reason}"}
     if not shows_photo(other.status):
+        if one.status == Status.UNREADABLE:
+            # It may have been a photo in a format that is not read here.
+            evidence = f"{_NONE[one.status]} that this version reads before, {_NONE.get(other.status, 'none')} now"
+            return Outcome.NOT_COMPARABLE, {"evidence": evidence}
         if not shows_photo(one.status):
             return None, {}
         return Outcome.LOST, {"evidence": f"a photo before, {_NONE.get(other.status, 'none')} now"}
@@ -222,19 +226,23 @@ def _settle(
     holders = _holders(open_, old) if find_owner and open_ else {}
     for number, copy in enumerate(open_):
         showed = holders.get(number, set())
-        own = (copy.old_id, old.reference) in showed  # an account that had no copy before got the user's own photo
-        others = set() if own else {key for key in showed if key[0] != copy.old_id}
+        own = {key for key in showed if key[0] == copy.old_id}
+        # An account that had no copy before may have got the user's own photo.
+        others = set() if (copy.old_id, old.reference) in own else showed - own
         references = {key[0] for key in others if key[1] == old.reference}
-        if others and len(references) <= 1:
-            owner = min(references) if references else min(key[0] for key in others)
+        # What the user showed somewhere themselves is not another's because a copy of theirs showed it too.
+        owners = references or ({key[0] for key in others} if not own else set())
+        if len(owners) == 1:
+            (owner,) = owners
             name = old.upns.get(owner, owner)
             rows[copy.place] |= {
                 "outcome": str(Outcome.WRONG_PERSON), "owner": name, "distance": None,
                 "evidence": f"the photo that {name} had before in {_listed(others, owner)}",
             }  # fmt: skip
             continue
-        if others:
-            rows[copy.place]["evidence"] += f"; {len(references):,} other users had it as their photo"
+        if owners:
+            had = "had it as their photo" if references else "showed it somewhere"
+            rows[copy.place]["evidence"] += f"; {len(owners):,} other users {had}"
         if copy.before:
             _from_elsewhere(rows[copy.place], copy, old, before, pictures)
 
@@ -295,6 +303,7 @@ _AT_ONCE = 8_000
 def _unpaired(
     old: Side, new: Side, pairing: Pairing, before: Mapping[Key, _Told], after: Mapping[Key, _Told]
 ) -> Iterator[dict[str, Any]]:
+    doubtful = _doubtful(old, new, pairing)
     sides = (
         (pairing.alone_old, old, before, "nobody of the new tenant is this user"),
         (pairing.alone_new, new, after, "nobody of the old tenant is this user"),
@@ -307,7 +316,18 @@ def _unpaired(
                     continue
                 ids = (user_id, "") if side is old else ("", user_id)
                 row = _row(old, new, *ids, workload, "", *((one, None) if side is old else (None, one)))
-                yield row | {"outcome": str(Outcome.NOT_MAPPED), "evidence": words}
+                evidence = doubtful.get(ids, words)
+                yield row | {"outcome": str(Outcome.NOT_MAPPED), "evidence": evidence}
+
+
+def _doubtful(old: Side, new: Side, pairing: Pairing) -> dict[tuple[str, str], str]:
+    """By old and new id, one of them empty: why nobody was paired where several could have been."""
+    told: dict[tuple[str, str], str] = {}
+    for new_id, old_ids in pairing.claimed.items():
+        several = " and ".join(sorted(old.upns[one] for one in old_ids))
+        words = f"{several} would all be {new.upns[new_id]}: a mapping must say who is"
+        told |= {("", new_id): words} | {(one, ""): words for one in old_ids}
+    return told
 
 
 def _notes(old: Side, new: Side) -> list[str]:
@@ -316,8 +336,8 @@ def _notes(old: Side, new: Side) -> list[str]:
         for workloads, which in ((old.workloads - new.workloads, "earlier"), (new.workloads - old.workloads, "later"))
         for workload in sorted(workloads)
     ]
-    if not old.recipe or old.recipe != new.recipe:
-        notes.append("The fingerprints of the two runs cannot be held against each other: audit both with one version.")
+    if not can_compare(old, new):
+        notes.append(f"{incomparable(old, new)}: no photo can be proved to have arrived. Audit both with this version.")
     notes += [
         f"The {which} run is incomplete ({side.run.path}): what it did not learn is not_comparable."
         for side, which in ((old, "earlier"), (new, "later"))

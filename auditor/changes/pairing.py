@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from auditor.changes.sides import Side
@@ -24,6 +24,8 @@ class Pairing:
     alone_old: tuple[str, ...]
     alone_new: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    claimed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of those who are alone: new user id → the old ids that the rules would all make this user."""
 
 
 def read_mapping(path: Path) -> dict[str, str]:
@@ -74,11 +76,14 @@ def read_renames(given: Sequence[str]) -> dict[str, str]:
 
 
 def pair(old: Side, new: Side, mapping: Mapping[str, str], renames: Mapping[str, str]) -> Pairing:
-    """Pair the users of two runs. The mapping wins: whom it names as new belongs to nobody else."""
+    """Pair the users of two runs. The mapping wins: whom it names as new belongs to nobody else.
+
+    Where rules and equal names make one new user of several old ones, nobody can say which of them it is: none is
+    paired.
+    """
     by_upn = {upn.lower(): user_id for user_id, upn in new.upns.items()}
     named = set(mapping.values())
-    pairs: dict[str, tuple[str, str]] = {}
-    taken: set[str] = set()
+    claims: dict[str, list[tuple[str, str]]] = {}
     unknown_new = 0
     for user_id, upn in old.upns.items():
         lower = upn.lower()
@@ -90,20 +95,24 @@ def pair(old: Side, new: Side, mapping: Mapping[str, str], renames: Mapping[str,
         found = by_upn.get(wanted)
         if found is None:
             unknown_new += how == "mapping"
-        elif found not in taken:
-            taken.add(found)
-            pairs[user_id] = found, how
+        else:
+            claims.setdefault(found, []).append((user_id, how))
+    pairs = {claim[0][0]: (found, claim[0][1]) for found, claim in claims.items() if len(claim) == 1}
+    claimed = {found: tuple(one for one, _ in claim) for found, claim in claims.items() if len(claim) > 1}
     olds = {upn.lower() for upn in old.upns.values()}
     unknown_old = sum(one not in olds for one in mapping)
     told = (
         (unknown_old, "old names of the mapping are no users of the earlier run"),
         (unknown_new, "new names of the mapping are no users of the later run"),
+        (len(claimed), "new users would each be several old ones: a mapping must say which of them it is"),
     )
+    paired = {found for found, _ in pairs.values()}
     return Pairing(
         pairs,
         tuple(user_id for user_id in old.upns if user_id not in pairs),
-        tuple(user_id for user_id in new.upns if user_id not in taken),
+        tuple(user_id for user_id in new.upns if user_id not in paired),
         tuple(f"{number:,} {words}." for number, words in told if number),
+        claimed,
     )
 
 

@@ -5,7 +5,7 @@ Held against each other is what a workload showed of a user before and what it s
 a photo is a status `photo`; everything else that could be read is none. One row a pair and workload, with the
 first that applies of:
 
-* `not_comparable`: the status is `unknown` on either side;
+* `not_comparable`: the status is `unknown` on either side, or `unreadable` before where no photo is now;
 * no row where there was none and is none; `lost`: a photo before, none now;
 * none before, a photo now: `wrong_person` if it is another old user's, else `added`;
 * what this workload showed before: `arrived`, or `shrunk` where it has fewer pixels; a version of it: `edited`;
@@ -14,8 +14,8 @@ first that applies of:
 * the same held against the user's old copies in the other workloads; `replaced` otherwise.
 
 A photo is another old user's where one, and not more than one, other old user had it as reference, or where
-nobody had it as reference and another user's copy showed it. Users without partner are `not_mapped`, one row a
-workload. Only users in the audit's default scope count.
+nobody else had it as reference and copies of one other user, and of nobody besides, showed it. Users without
+partner are `not_mapped`, one row a workload. Only users in the audit's default scope count.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ class _Owners:
         references = [owner for owner in self.references.get(photo, ()) if owner.id != account.id]
         if references:
             return references[0] if len(references) == 1 else None
-        copies = [owner for owner in self.copies.get(photo, ()) if owner.id != account.id]
-        return min(copies, key=lambda owner: owner.id, default=None)
+        copies = self.copies.get(photo, [])
+        return copies[0] if len(copies) == 1 and copies[0].id != account.id else None
 
 
 def migration_table(moved: Sequence[Moved], *, ews: bool) -> Table:
@@ -113,6 +113,8 @@ def outcome(
     if Status.UNKNOWN in {was.status, is_now.status}:
         return "not_comparable", None
     if is_now.picture is None:
+        if was.status is Status.UNREADABLE:
+            return "not_comparable", None
         return "lost" if was.picture else "", None
     owner = owners.other(photograph(is_now.picture), account)
     if was.picture is None:

@@ -9,8 +9,10 @@ import pytest
 
 from auditor.changes.migration import Migration, migration
 from auditor.changes.pairing import pair, read_mapping, read_renames
+from auditor.changes.sides import read_side
+from auditor.runs.folder import open_run
 from auditor.runs.manifest import RunError
-from tests.changes.conftest import NOBODY, PLACEHOLDER, UNKNOWN, People, side_of
+from tests.changes.conftest import JUNK, NOBODY, PLACEHOLDER, UNKNOWN, People, run_of, side_of
 from tests.runs.conftest import user
 
 RENAME = {"contoso.com": "northwind.com"}
@@ -98,6 +100,79 @@ def test_a_stale_copy_that_became_the_users_own_photo_arrived(tmp_path: Path) ->
 def test_an_account_without_a_copy_that_got_its_owners_photo_is_no_wrong_person(tmp_path: Path) -> None:
     shared: People = {1: {"entra": "twins", "yammer": None}, 2: "twins"}
     assert told(moved(tmp_path, shared, {1: "twins", 2: "twins"}))[1, "yammer"] == "added"
+
+
+def test_a_picture_that_copies_of_several_showed_is_nobodys_either(tmp_path: Path) -> None:
+    found = moved(
+        tmp_path,
+        {1: "anna", 2: {"entra": "berta", "sharepoint": "logo"}, 3: {"entra": "carl", "sharepoint": "logo"}},
+        {1: "logo", 2: "berta", 3: "carl"},
+    )
+    assert (told(found)[1, "entra"], of(found, 1, "entra")["owner"]) == ("replaced", "")
+    assert "2 other users showed it" in of(found, 1, "entra")["evidence"]
+
+
+def test_a_photo_of_ones_own_is_not_anothers_because_a_copy_of_theirs_showed_it(tmp_path: Path) -> None:
+    found = moved(
+        tmp_path,
+        {1: {"entra": "anna", "yammer": "old-anna"}, 2: {"entra": "berta", "sharepoint": "old-anna"}},
+        {1: {"entra": "old-anna"}, 2: "berta"},
+    )
+    assert {told(found)[1, name] for name in ("entra", "sharepoint", "yammer")} == {"arrived"}
+    assert set(found.rows["owner"]) == {""}
+
+
+def test_a_photo_of_anothers_reference_is_theirs_whoever_showed_it_by_mistake_before(tmp_path: Path) -> None:
+    found = moved(tmp_path, {1: {"entra": "anna", "yammer": "berta"}, 2: "berta"}, {1: {"entra": "berta"}, 2: "berta"})
+    assert (told(found)[1, "entra"], of(found, 1, "entra")["owner"]) == ("wrong_person", user(2).upn)
+
+
+def test_bytes_that_may_have_been_a_photo_are_not_called_none(tmp_path: Path) -> None:
+    found = moved(tmp_path, {1: JUNK, 2: JUNK, 3: "carl"}, {1: None, 2: "berta", 3: JUNK})
+    assert {told(found)[number, "entra"] for number in (1, 2, 3)} == {"not_comparable", "added", "lost"}
+    assert told(found)[1, "entra"] == "not_comparable"
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_two_who_would_be_one_new_user_are_not_paired_by_their_order(tmp_path: Path, order: tuple[int, ...]) -> None:
+    names = {1: "anna@fabrikam.com", 2: "anna@contoso.com", 3: "carl@contoso.com"}
+    photos = {1: "anna-1", 2: "anna-2"}
+    old = side_of(tmp_path / "pre", {**{number: photos[number] for number in order}, 3: "carl"}, upns=names)
+    new = side_of(
+        tmp_path / "post", {102: "anna-2", 103: "carl"}, month=1, tenant={"id": "new"},
+        upns={102: "anna@northwind.com", 103: "carl@northwind.com"},
+    )  # fmt: skip
+    renames = {"fabrikam.com": "northwind.com", "contoso.com": "northwind.com"}
+    found = migration(old, new, pair(old, new, {}, renames))
+    assert {told(found)[number, "entra"] for number in (1, 2, -102)} == {"not_mapped"}
+    assert told(found)[3, "entra"] == "arrived"
+    for row in (of(found, 1, "entra"), of(found, 2, "entra")):
+        assert row["evidence"] == (
+            "anna@contoso.com and anna@fabrikam.com would all be anna@northwind.com: a mapping must say who is"
+        )
+    assert "1 new users would each be several old ones" in found.notes[0]
+    settled = migration(old, new, pair(old, new, {"anna@contoso.com": "anna@northwind.com"}, renames))
+    assert told(settled)[2, "entra"] == "arrived"
+    assert told(settled)[1, "entra"] == "not_mapped"
+
+
+@pytest.mark.parametrize("recipes", [("g0", "g0"), ("g0", "g1")])
+def test_runs_of_a_recipe_that_is_not_read_prove_nothing_and_name_nobody(
+    tmp_path: Path, recipes: tuple[str, str]
+) -> None:
+    old, new = ({1: "anna", 2: "berta", 3: {"entra": "carl", "yammer": None}}, {101: "berta", 102: "anna", 103: "carl"})
+    for name, people, recipe in (("pre", old, recipes[0]), ("post", new, recipes[1])):
+        tenant = {"id": name}
+        upns = {number: f"user{number % 100}@contoso.com" for number in people}
+        run_of(tmp_path / name, people, month=name == "post", tenant=tenant, upns=upns)
+        run = open_run(tmp_path / name)
+        run.update(recipe=recipe)
+        run.close()
+    sides = read_side(tmp_path / "pre"), read_side(tmp_path / "post")
+    found = migration(*sides, pair(*sides, {}, {}))
+    assert set(told(found).values()) == {"not_comparable", "added"}
+    assert not found.complete
+    assert any("Audit both with this version" in note for note in found.notes)
 
 
 def test_nobody_is_searched_for_unless_asked(tmp_path: Path) -> None:
