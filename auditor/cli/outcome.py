@@ -12,14 +12,14 @@ from typing import Any
 import click
 
 from auditor.changes.between import Changes, between
-from auditor.changes.sides import read_side
+from auditor.changes.sides import can_compare, read_side
 from auditor.cli.options import print_json
 from auditor.collection import Progress
 from auditor.exceptions import EXCEPTIONS, apply, day_of, of_manifest, outcome
 from auditor.report import Tally, print_summary, tally, write_report
 from auditor.report.carried import read as read_carried
 from auditor.report.document import head
-from auditor.report.since import SINCE, counted, read_since
+from auditor.report.since import SINCE, counted, kept_from, read_since
 from auditor.report.text import count, visible
 from auditor.runs.exports import record, recorded
 from auditor.runs.folder import RunFolder
@@ -45,12 +45,12 @@ def draw(
     """
     target = out if out is not None else run.path / ("report-redacted" if redact else "report")
     progress.start("report", None)
-    changes = _since_baseline(run, progress)
+    changes, kept = _since_baseline(run, progress)
     view = view_with(run.view(), exceptions)
     if run.lock is not None:
         # Noted before and after: a report that breaks off must be found too when somebody is erased.
         record(run, target, redact=redact, templates=templates, exceptions=exceptions)
-    paths = write_report(view, target, templates=templates, redact=redact, changes=changes)
+    paths = write_report(view, target, templates=templates, redact=redact, changes=changes, keep_changes=kept)
     if run.lock is not None:
         record(run, target, paths.written, redact=redact, templates=templates, exceptions=exceptions)
     progress.done("report")
@@ -59,24 +59,30 @@ def draw(
     return paths.html
 
 
-def _since_baseline(run: RunFolder, progress: Progress) -> Changes | None:
-    """What changed since the run's baseline, noted in numbers in the manifest; None where there is none to be read."""
+def _since_baseline(run: RunFolder, progress: Progress) -> tuple[Changes | None, bool]:
+    """What changed since the run's baseline, noted in numbers in the manifest; None where there is none to be read.
+
+    And whether what an earlier drawing told of it stays, because the baseline or its fingerprints are gone since.
+    """
     entry = run.manifest.get("baseline")
     if not isinstance(entry, dict):
-        return None
-    found, note = None, ""
+        return None, False
+    found, note, compared = None, "", False
     try:
-        before = read_side(Path(str(entry.get("path", ""))))
+        before, after = read_side(Path(str(entry.get("path", "")))), read_side(run.path)
         if before.run_id != entry.get("run_id"):
             raise RunError(f"{before.run.path} holds another run now.")
-        found = between(before, read_side(run.path), find_owner=run.manifest.get("find_owner", True) is True)
+        found = between(before, after, find_owner=run.manifest.get("find_owner", True) is True)
+        compared = can_compare(before, after)
     except RunError as error:
         note = f"What changed since the baseline is not told: {error}"
+    kept = None if compared else kept_from(run.manifest)
+    if note and not kept:
         progress.tell(note)
-    run.manifest[SINCE] = counted(found, note)
+    run.manifest[SINCE] = kept or counted(found, note, compared=compared)
     if run.lock is not None:
         run.update(**{SINCE: run.manifest[SINCE]})
-    return found
+    return (None, True) if kept else (found, False)
 
 
 def draw_again(run: RunFolder, progress: Progress) -> list[Path]:

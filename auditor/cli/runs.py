@@ -88,8 +88,8 @@ def _row(one: Listed) -> tuple[str, ...]:
     type=click.IntRange(0),
     default=0,
     metavar="N",
-    help="Of each of the last N calendar months keep the fingerprints of a tenant's newest complete run, whatever their"
-    " age. Pictures go all the same.",
+    help="Of each of the last N calendar months keep the fingerprints of one run of a tenant, whatever their age: the"
+    " newest complete one of the most workloads, or else the newest. Pictures go all the same.",
 )
 @click.option("--yes", is_flag=True, help="Drop it. Without it only what would go is told.")
 @output_option

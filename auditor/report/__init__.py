@@ -18,7 +18,7 @@ from auditor.report.pipeline import write_junit, write_summary
 from auditor.report.shares import Tally, tally
 from auditor.report.tables import write_action_plan, write_drift, write_observations, write_users
 from auditor.report.terminal import print_summary
-from auditor.runs.exports import DATA, DATA_FILE, drop_if_empty, unfinished_in
+from auditor.runs.exports import CHANGES_TABLE, DATA, DATA_FILE, drop_if_empty, unfinished_in
 from auditor.runs.files import make_folder
 from auditor.runs.view import RunView
 
@@ -26,7 +26,6 @@ __all__ = ["ReportPaths", "Tally", "print_summary", "tally", "write_report"]
 
 _WITH_NAMES = ("drift.csv", "observations.csv", "users.csv", "action-plan.csv", "junit.xml")
 """What a redacted report does not have: there is nothing to it without the names."""
-CHANGES = "changes.csv"
 """Neither has it that; only the report of a run with a baseline does."""
 _LINKED = re.compile(r"report-[0-9]+\.html")
 
@@ -69,13 +68,15 @@ def write_report(
     templates: Path | None = None,
     redact: bool = False,
     changes: Changes | None = None,
+    keep_changes: bool = False,
 ) -> ReportPaths:
     """Write the report of a run into `out`, made if absent.
 
     Drawing the same run twice gives equal bytes. With `redact` there is one page of numbers, report.json and summary.md
     in numbers, and no table: no name, address, face or id. A file of the same name in `templates` replaces ours. Every
     file appears whole or not at all; pages and parts of an earlier, longer report are removed, and what a drawing that
-    was killed left behind. `changes`: what changed since the run's baseline, for changes.csv.
+    was killed left behind. `changes`: what changed since the run's baseline, for changes.csv; `keep_changes`: that of
+    an earlier drawing still says so, and stays.
     """
     make_folder(out)
     for half in unfinished_in(out):
@@ -90,10 +91,8 @@ def write_report(
         write_action_plan(view, action_plan)
         write_junit(view, counted, junit)
     changed = None
-    if changes is not None and not redact:
-        changed = out / CHANGES
-        with replacing(changed) as file:
-            write_csv(changes, file)
+    if not redact:
+        changed = _write_changes(out / CHANGES_TABLE, changes, keep=keep_changes)
     document, summary = out / "report.json", out / "summary.md"
     write_document(view, counted, document, redact=redact)
     write_summary(view, counted, summary, redact=redact)
@@ -106,8 +105,17 @@ def write_report(
             if DATA_FILE.fullmatch(stale.name):
                 stale.unlink()
         drop_if_empty(out / DATA)
-    left = tuple(out / name for name in (*_WITH_NAMES, CHANGES) if redact and (out / name).exists())
+    left = tuple(out / name for name in (*_WITH_NAMES, CHANGES_TABLE) if redact and (out / name).exists())
     return ReportPaths(
         html, tuple(pages), data, drift, observations, users, action_plan, junit, document, summary, left,
         changed,
     )  # fmt: skip
+
+
+def _write_changes(path: Path, changes: Changes | None, *, keep: bool) -> Path | None:
+    if changes is not None:
+        with replacing(path) as file:
+            write_csv(changes, file)
+    elif not keep:
+        path.unlink(missing_ok=True)
+    return path if path.exists() else None

@@ -30,7 +30,7 @@ from auditor.report.reasons import remedies
 from auditor.report.shares import GRAVITY, NO_ANSWER, REFERENCE_UNCHECKED, Share, Tally, Unchecked
 from auditor.report.templating import PAGE, environment, inline
 from auditor.report.text import count, listed, visible
-from auditor.runs.exports import DATA
+from auditor.runs.exports import CHANGES_TABLE, DATA
 from auditor.runs.files import make_folder
 from auditor.runs.view import RunView
 
@@ -123,6 +123,7 @@ def write_pages(
                     pages=links,
                     illustrated=whole,
                     listed=bool(everyone),
+                    changes_table=not redact and (out / CHANGES_TABLE).exists(),
                     cards=cards(view, chosen, workloads, pictures),
                     blocks=_blocks(view, listing, workloads, indexed, pictures) if pictures else (),
                 )

@@ -53,13 +53,27 @@ class Since:
         return {"day": self.day, "counts": {name: dict(told) for name, told in self.counts.items()}, "note": self.note}
 
 
-def counted(found: Changes | None, note: str = "") -> dict[str, Any]:
-    """The entry of the manifest: what was found, or why nothing was."""
+def counted(found: Changes | None, note: str = "", *, compared: bool = True) -> dict[str, Any]:
+    """The entry of the manifest: what was found, or why nothing was; `compared`: photos could be held together."""
     counts: dict[str, dict[str, int]] = {}
     for (workload, change), number in sorted(found.counts.items()) if found else ():
         counts.setdefault(workload, {})[change] = number
     told = " ".join(found.notes) if found else note
-    return Since(found.day_before if found else "", counts, told).document()
+    return Since(found.day_before if found else "", counts, told).document() | {_COMPARED: compared}
+
+
+def kept_from(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The entry of the manifest where an earlier drawing told what can be told no more; None where none did."""
+    told = read_since(manifest)
+    if told is None or not told.day or manifest[SINCE].get(_COMPARED) is False:
+        return None
+    note = told.note if _KEPT in told.note else f"{told.note} {_KEPT}".strip()
+    return Since(told.day, told.counts, note).document() | {_COMPARED: True}
+
+
+_COMPARED = "compared"
+
+_KEPT = "Counted when the baseline still had its fingerprints; they, or the baseline, are gone."
 
 
 def read_since(manifest: Mapping[str, Any]) -> Since | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +30,8 @@ DATA_FILE = re.compile(_DATA_NAMES)
 UNFINISHED = re.compile(rf"\.(?:{_NAMES}|{_DATA_NAMES})\.[a-z0-9_]+\.part")
 """What they are called while they are written."""
 
+CHANGES_TABLE = "changes.csv"
+"""The report's table of what changed since the run's baseline: once that is gone, nothing else tells it."""
 PHOTOS_TABLE = "photos.csv"
 """The table in a folder of exported photos, one row a user; each picture is called by its user's object id."""
 _PICTURES = frozenset(EXTENSIONS.values()) | {"bin"}
@@ -105,11 +107,16 @@ def unfinished_in(folder: Path) -> list[Path]:
     return sorted(file for place in places for file in place.iterdir() if UNFINISHED.fullmatch(file.name))
 
 
-def delete_reports(run: RunFolder) -> int:
-    """Delete the files of every report of the run, unfinished ones too; how many. Other files there stay."""
+def delete_reports(run: RunFolder, *, spare: Collection[str] = ()) -> int:
+    """Delete the files of every report of the run, unfinished ones too; how many. Other files there stay.
+
+    `spare`: names of files that stay too.
+    """
     deleted = 0
     for folder in folders(run):
         for file in files_in(folder):
+            if file.name in spare:
+                continue
             file.unlink()
             deleted += 1
         drop_if_empty(folder / DATA)

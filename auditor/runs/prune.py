@@ -13,7 +13,7 @@ import pyarrow as pa
 from auditor.model import FINGERPRINT_COLUMNS
 from auditor.runs import frames
 from auditor.runs.baselines import SAVED
-from auditor.runs.exports import delete_reports
+from auditor.runs.exports import CHANGES_TABLE, delete_reports
 from auditor.runs.folder import RunFolder, open_run
 from auditor.runs.listing import when
 from auditor.runs.manifest import RunError
@@ -30,7 +30,8 @@ class Keeping:
     pictures_days: int = PICTURES_DAYS
     fingerprints_days: int = FINGERPRINTS_DAYS
     monthly: int = 0
-    """Of each of so many calendar months a tenant's newest complete run keeps its fingerprints; not its pictures."""
+    """Of each of so many calendar months one run of a tenant keeps its fingerprints (see `_monthly`); not its
+    pictures."""
 
 
 @dataclass(frozen=True)
@@ -82,23 +83,25 @@ def due(paths: Sequence[Path], keeping: Keeping, now: datetime) -> tuple[list[Du
 
 
 def _monthly(runs: Sequence[tuple[RunFolder, datetime]], months: int, now: datetime) -> set[Path]:
-    """The newest complete run of each of the last calendar months (UTC), this one included, of each tenant.
+    """Of each of the last calendar months (UTC), this one included, the run of each tenant that tells most of it.
 
-    A run about a selection of users stands for nobody else, and is not spared.
+    A complete one before an incomplete one, one about more workloads before one about fewer, then the newest. A run
+    about a selection of users stands for nobody else, and is not spared; a month with nothing better keeps what it has.
     """
-    newest: dict[tuple[str, int], tuple[datetime, Path]] = {}
+    best: dict[tuple[str, int], tuple[tuple[bool, int, datetime], Path]] = {}
     today = now.astimezone(UTC)
     for run, moment in runs:
         utc = moment.astimezone(UTC)
         ago = (today.year - utc.year) * 12 + today.month - utc.month
         selection = run.manifest.get("scope", {}).get("only")
-        if not 0 <= ago < months or not run.finished or not run.manifest.get("complete") or selection:
+        if not 0 <= ago < months or not run.finished or selection or run.manifest.get("fingerprints_dropped"):
             continue
         tenant = run.manifest.get("tenant", {})
         key = (str(tenant.get("domain") or tenant.get("id") or "").lower(), ago)
-        if key not in newest or newest[key][0] < moment:
-            newest[key] = (moment, run.path)
-    return {path for _, path in newest.values()}
+        rank = bool(run.manifest.get("complete")), len(run.manifest.get("configured", ())), moment
+        if key not in best or best[key][0] < rank:
+            best[key] = rank, run.path
+    return {path for _, path in best.values()}
 
 
 def prune(run: RunFolder, what: Due, asked_by: str) -> None:
@@ -117,7 +120,8 @@ def prune(run: RunFolder, what: Due, asked_by: str) -> None:
         "fingerprints": what.fingerprints or bool(begun.get("fingerprints")),
     }
     run.update(underway=record | {"what": "pruning"})
-    delete_reports(run)
+    # What changed cannot be told again without the fingerprints of then; it goes with this run's own digests.
+    delete_reports(run, spare=() if what.fingerprints else (CHANGES_TABLE,))
     if what.pictures:
         run.delete_pictures(lambda _: True)
     if what.work:

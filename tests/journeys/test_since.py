@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from auditor.runs.folder import open_run
+from auditor.runs.prune import Due, prune
 from tests.changes.conftest import run_of
 from tests.journeys.conftest import Command
 from tests.journeys.test_diff import AFTER, BEFORE
@@ -54,6 +57,39 @@ def test_where_the_baseline_is_gone_the_report_says_so_and_is_drawn(run: Path, c
     page = (run / "report" / "report.html").read_text(encoding="utf-8")
     assert "What changed since the baseline is not told" in page
     assert not (run / "report" / "changes.csv").exists()
+
+
+@pytest.mark.parametrize("lost", ["fingerprints", "folder"])
+def test_what_was_told_of_the_baseline_once_outlives_it(run: Path, command: Command, lost: str) -> None:
+    command("report", run)
+    told, table = (
+        json.loads((run / "manifest.json").read_text(encoding="utf-8"))["since"],
+        run / "report" / "changes.csv",
+    )
+    rows = table.read_bytes()
+    if lost == "folder":
+        shutil.rmtree(run.parent / "m0")
+    else:
+        before = open_run(run.parent / "m0")
+        prune(before, Due(before.path, 500, 0, fingerprints=True), "test")
+        before.close()
+    for _ in range(2):
+        done = command("report", run)
+        assert done.code == 0
+        assert "1 new, 1 fixed and 3 gone" in done.out
+        kept = json.loads((run / "manifest.json").read_text(encoding="utf-8"))["since"]
+        assert kept["counts"] == told["counts"]
+        assert kept["note"].count("gone") == 1
+        assert table.read_bytes() == rows
+    command("runs", "prune", "--runs", run.parent, "--pictures-days", "0", "--yes")
+    assert table.read_bytes() == rows
+    assert "changes.csv" in (run / "report" / "report.html").read_text(encoding="utf-8")
+    command("runs", "prune", "--runs", run.parent, "--fingerprints-days", "0", "--yes")
+    assert not table.exists()
+    page = (run / "report" / "report.html").read_text(encoding="utf-8")
+    assert "What changed since 2026-01-24" in page
+    assert "changes.csv" not in page
+    assert command("verify", run).code == 0
 
 
 def test_another_run_in_the_baselines_place_is_not_taken_for_it(run: Path, command: Command) -> None:
