@@ -13,7 +13,7 @@ import click
 from auditor.changes.between import Changes, between
 from auditor.changes.migration import Migration, migration
 from auditor.changes.pairing import pair, read_mapping, read_renames
-from auditor.changes.sides import Side, read_side
+from auditor.changes.sides import Side, read_side, tells_of
 from auditor.cli.ending import DRIFTED, INCOMPLETE, NO_DRIFT, endings
 from auditor.cli.options import names
 from auditor.cli.outcome import RUNS
@@ -137,7 +137,10 @@ def _named(folder: Path, history: tuple[str, ...]) -> Iterator[Side]:
 
 
 def _found(folder: Path, a: Side, b: Side) -> Iterator[Side]:
-    """The finished runs before B that lie where the runs do, each once, the newest of them."""
+    """The finished runs before B that lie where the runs do and tell something of it, each once, the newest of them.
+
+    Those about a few users are left out: there may be one for every ticket.
+    """
     found: dict[str, tuple[datetime, Path]] = {}
     for path in runs_and_baselines(folder) if folder.is_dir() else ():
         try:
@@ -145,11 +148,16 @@ def _found(folder: Path, a: Side, b: Side) -> Iterator[Side]:
         except RunError:
             continue  # it takes no part in what was asked
         moment = when(run)
-        if run.finished and not run.manifest.get("underway") and moment and moment < b.moment:
+        whole = not run.manifest.get("scope", {}).get("only")
+        if not run.finished or run.manifest.get("underway") or not (whole and tells_of(run.manifest, b)):
+            continue
+        if moment and moment < b.moment:
             found.setdefault(str(run.manifest.get("run_id", path)), (moment, path))
     known = {a.run_id, b.run_id}
-    earlier = sorted((one for run_id, one in found.items() if run_id not in known), reverse=True)[:MOST_EARLIER]
-    for _, path in earlier:
+    earlier = sorted((one for run_id, one in found.items() if run_id not in known), reverse=True)
+    if len(earlier) > MOST_EARLIER:
+        click.echo(f"The newest {MOST_EARLIER} of {len(earlier)} earlier runs are looked at.", err=True)
+    for _, path in earlier[:MOST_EARLIER]:
         try:
             yield read_side(path)
         except RunError as error:

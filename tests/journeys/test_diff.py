@@ -64,6 +64,20 @@ def test_a_baseline_stands_for_its_run_when_that_is_gone(runs: Path, command: Co
     assert command("diff", "february", "m2", "--format", "csv").out == expected
 
 
+def test_runs_that_tell_nothing_of_this_tenant_leave_room_for_those_that_do(tmp_path: Path, command: Command) -> None:
+    reports = tmp_path / "reports"
+    stale: People = {1: {"entra": "anna-2", "yammer": "anna"}}
+    run_of(reports / "first", {1: "anna"})
+    for number in range(13):
+        run_of(reports / f"other-{number}", {9: "zoe"}, month=1, workloads=("entra",), tenant={"id": "other"})
+        ticket = {"directory": 9, "in_scope": 1, "excluded": {}, "only": "1 named users"}
+        run_of(reports / f"ticket-{number}", {1: "anna-2"}, month=1, workloads=("entra",), scope=ticket)
+    run_of(reports / "before", stale, month=2)
+    run_of(reports / "now", {1: {"entra": "anna-3", "yammer": "anna"}}, month=3)
+    rows = {row["workload"]: row for row in table(command("diff", "before", "now", "--format", "csv").out)}
+    assert rows["yammer"]["reference_until"] == "2026-01-24"
+
+
 def test_the_exit_code_is_what_is_asked_for(runs: Path, command: Command) -> None:
     for words, code in (
         (("m1", "m2"), 1), (("m0", "m1"), 0), (("m0", "m1", "--fail-on", "still"), 1),
