@@ -22,13 +22,14 @@ Key = tuple[str, Picture]
 _OF_A_CARRIED = ("user_id", "judged", "sha256", "format", "read_in")
 
 
-def window(run_id: str, share: float, before: Mapping[str, Any] | None) -> tuple[float, float]:
+def window(run_id: str, share: float, before: Mapping[str, Any] | None, *, follows: bool) -> tuple[float, float]:
     """Where on a circle of length 1 the share lies that this run reads again, as its two ends.
 
-    Users have fixed places on the circle, by their object ids. Each run goes on where its baseline stopped, and the
-    first one begins at a place of its run id: after 1 / `share` runs everyone has come round.
+    Users have fixed places on the circle, by their object ids. A run that follows its baseline goes on where that
+    stopped: after 1 / `share` such runs everyone has come round. Any other begins at a place of its run id, or all that
+    are held against one baseline would read the same users again.
     """
-    begin = before.get("recheck_to") if before else None
+    begin = before.get("recheck_to") if before and follows else None
     start = float(begin) if isinstance(begin, float | int) and 0 <= begin < 1 else _place(run_id)
     return start, (start + share) % 1.0
 
@@ -37,9 +38,12 @@ def _place(name: str) -> float:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6]) / 2**48
 
 
-def baseline_entry(earlier: Earlier, run_id: str, share: float) -> dict[str, Any]:
-    """What the manifest says of the baseline: which run it is, and whom this run reads again."""
-    start, end = window(run_id, share, earlier.run.manifest.get("baseline"))
+def baseline_entry(earlier: Earlier, run_id: str, share: float, *, follows: bool) -> dict[str, Any]:
+    """What the manifest says of the baseline: which run it is, and whom this run reads again.
+
+    `follows`: no other run of the tenant was made since.
+    """
+    start, end = window(run_id, share, earlier.run.manifest.get("baseline"), follows=follows)
     return earlier.entry() | {"recheck": share, "recheck_from": start, "recheck_to": end}
 
 

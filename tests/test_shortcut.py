@@ -116,7 +116,7 @@ class Bench:
         }  # fmt: skip
         if baseline:
             earlier = open_earlier(self.folder / baseline, ("t",), RECIPE, self.quiet.tell)
-            manifest["baseline"] = baseline_entry(earlier, name, recheck)
+            manifest["baseline"] = baseline_entry(earlier, name, recheck, follows=True)
         run = create(path, manifest)
         run.freeze_users([user(number) for number in range(self.users)], 10)
         return self._collect(run, crash_after)
@@ -314,8 +314,14 @@ def test_a_few_who_are_asked_for_by_address_are_carried_over_too(engaged: Bench)
 
 
 def test_the_place_where_a_run_reads_again_goes_on_from_its_baseline() -> None:
-    start, end = window("first", 0.05, None)
+    start, end = window("first", 0.05, None, follows=True)
     assert end == pytest.approx((start + 0.05) % 1)
-    assert window("second", 0.1, {"recheck_to": end})[0] == end
-    assert window("first", 0.05, {"recheck_to": "?"}) == (start, end)
-    assert window("other", 0.05, None) != (start, end)
+    assert window("second", 0.1, {"recheck_to": end}, follows=True)[0] == end
+    assert window("first", 0.05, {"recheck_to": "?"}, follows=True) == (start, end)
+    assert window("other", 0.05, None, follows=True) != (start, end)
+
+
+def test_runs_that_are_held_against_one_baseline_read_others_again_each() -> None:
+    before = {"recheck_to": 0.3}
+    places = {window(name, 0.05, before, follows=False)[0] for name in ("february", "march", "april")}
+    assert len(places) == 3
