@@ -18,6 +18,7 @@ from auditor.runs.folder import open_run
 _WHY = {
     "no_reference_photo": "the reference has none",
     "reference_unchecked": "the reference could not be read",
+    "reference_unreadable": "the reference gave bytes that are no image this version reads",
     "not_kept": "the run does not hold the picture any more, or it was damaged",
     "unsafe_id": "the object id is no GUID, or stands there twice",
 }

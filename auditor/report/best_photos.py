@@ -42,7 +42,7 @@ COLUMNS: dict[str, str] = {
     "file": "its name in the folder: the object id with the format's extension; empty where there is none",
     "fits_graph": "whether Microsoft Graph takes it as a photo: at most 4 MB (4,194,304 bytes)",
     "fits_directory": "whether it reaches Exchange Online from a directory: at most 10 KB (10,240 bytes)",
-    "reason": "why there is no file: no_reference_photo, reference_unchecked, not_kept or unsafe_id",
+    "reason": "no file: no_reference_photo, reference_unchecked, reference_unreadable, not_kept or unsafe_id",
 }
 """The columns of photos.csv, one row a user of the run, and what they hold."""
 GRAPH_LIMIT = 4 * 1024 * 1024
@@ -55,6 +55,8 @@ _READ = (
     "user_id", "workload", "reference", "verdict", "status", "causes", "width", "height", "size", "format", "sha256",
 )  # fmt: skip
 _GOOD = frozenset({Verdict.REFERENCE, Verdict.MATCH})
+_WITHOUT: Mapping[str, str] = {Verdict.UNCHECKED: "reference_unchecked", Verdict.BROKEN: "reference_unreadable"}
+"""Verdicts of the reference's own row that do not say that it has no photo, and the reason of each."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def _empty(run: RunFolder, out: Path) -> None:
 def _rows(view: RunView, folder: Path) -> Iterator[dict[str, Any]]:
     """A row a user, in the directory's order; the user's file is written before the row is given."""
     verdicts = view.verdicts
-    good = verdicts[verdicts["verdict"].isin([*_GOOD, Verdict.UNCHECKED])]
+    good = verdicts[verdicts["verdict"].isin([*_GOOD, *_WITHOUT])]
     copies: dict[str, list[dict[str, Any]]] = {}
     for copy in cast("list[dict[str, Any]]", good[list(_READ)].to_dict("records")):
         copies.setdefault(str(copy["user_id"]), []).append(copy)
@@ -150,8 +152,8 @@ def _copied(view: RunView, copies: Sequence[Mapping[str, Any]], folder: Path, na
         }  # fmt: skip
     if ranked:
         return {"reason": "not_kept"}
-    unchecked = any(copy["workload"] == copy["reference"] and copy["verdict"] == Verdict.UNCHECKED for copy in copies)
-    return {"reason": "reference_unchecked" if unchecked else "no_reference_photo"}
+    own = (str(copy["verdict"]) for copy in copies if copy["workload"] == copy["reference"])
+    return {"reason": _WITHOUT.get(next(own, ""), "no_reference_photo")}
 
 
 def _ranked(copies: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -105,6 +105,7 @@ def test_a_larger_copy_is_taken_only_where_it_matches_and_is_nobody_elses(
         ({"verdict": "no_photo", "status": "absent", "sha256": ""}, "no_reference_photo"),
         ({"verdict": "no_photo", "status": "placeholder"}, "no_reference_photo"),
         ({"verdict": "unchecked", "status": "unknown", "sha256": ""}, "reference_unchecked"),
+        ({"verdict": "broken", "status": "unreadable"}, "reference_unreadable"),
     ],
 )
 def test_without_the_references_photo_nothing_tells_which_copy_is_good(
