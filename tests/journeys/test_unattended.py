@@ -345,6 +345,25 @@ def test_the_runbook_signs_in_by_the_managed_identity(served: Any, home: Path, p
     assert len(list((home / "reports").iterdir())) == 1
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a process is ended by a signal")
+def test_the_runbook_fails_where_the_audit_was_killed(
+    served: Any, home: Path, provider: Provider, tmp_path: Path
+) -> None:
+    where, _ = provider("access_token", assertion(served))
+    program = tmp_path / "bin" / "photo-auditor"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nkill -9 $$\n", encoding="utf-8")
+    program.chmod(0o755)
+    file = home.parent / "runbook.py"
+    file.write_text(blocks(PAGE, "python")[0], encoding="utf-8")
+    more = {"IDENTITY_ENDPOINT": f"{where}/identity", "IDENTITY_HEADER": "secret-2"}
+    told = environment(home, **more)
+    told["PATH"] = f"{program.parent}{os.pathsep}{told.get('PATH', os.defpath)}"
+    done = subprocess.run([sys.executable, str(file)], env=told, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "ended with -9" in done.stderr
+
+
 # -- Viva Engage --------------------------------------------------------------------------------------------------
 
 
