@@ -182,20 +182,16 @@ def _changed(a: Side, b: Side, pictures: Pictures) -> pd.DataFrame:
         change = change_of(verdict_a, verdict_b, comparable=can_tell, another=another)
         if change is None:
             continue
-        if (change is Change.GONE and unlisted_b(a.upns[user_id])) or (
-            change is Change.APPEARED and unlisted_a(b.upns[user_id])
-        ):
-            found.append(
-                (user_id, workload, str(Change.NOT_COMPARABLE), verdict_a, verdict_b, status_a, status_b, sha_a, sha_b,
-                 None, NOT_LISTED)
-            )  # fmt: skip
-            continue
         reason = ""
         if change is Change.NOT_COMPARABLE:
             unchecked = (
                 reason_b if verdict_b == Verdict.UNCHECKED else reason_a if verdict_a == Verdict.UNCHECKED else ""
             )
             reason = unchecked or (RECIPES if not can_tell else "")
+        elif (change is Change.GONE and unlisted_b(a.upns.get(user_id, ""))) or (
+            change is Change.APPEARED and unlisted_a(b.upns.get(user_id, ""))
+        ):
+            change, reason = Change.NOT_COMPARABLE, NOT_LISTED
         found.append(
             (user_id, workload, str(change), verdict_a, verdict_b, status_a, status_b, sha_a, sha_b, distance, reason)
         )
