@@ -97,7 +97,8 @@ class Change(StrEnum):
     """What became of a copy between two runs: the first that applies, in this order."""
 
     NOT_COMPARABLE = "not_comparable"
-    """A side is unchecked, or both hold a photo and their fingerprints were made by different recipes or dropped."""
+    """A side is unchecked, both hold a photo and their fingerprints were made by different recipes or dropped, or the
+    user is in one run alone and the other's list may have missed them."""
     APPEARED = "appeared"
     """The user is in the later run alone."""
     GONE = "gone"
@@ -118,7 +119,7 @@ class Outcome(StrEnum):
     NOT_MAPPED = "not_mapped"
     """The user has no partner in the other tenant."""
     NOT_COMPARABLE = "not_comparable"
-    """A side was not read, the fingerprints cannot be held against each other, or a run's list missed the user."""
+    """A side could not be read, or the fingerprints cannot be held against each other."""
     LOST = "lost"
     """A photo before, and none now."""
     ARRIVED = "arrived"

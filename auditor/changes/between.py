@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -38,8 +38,11 @@ OWNED = "photo_of_another_user"
 """The cause that names whose photo a copy shows."""
 RECIPES = "recipes_differ"
 """The reason of a row whose two photos cannot be held against each other."""
+NOT_READ = "recipe_not_read"
+"""The same, where both fingerprints are of one recipe that this version does not read."""
 NOT_LISTED = "not_listed"
-"""The reason of a row of somebody whom one of the two runs may have missed: its list of users was not complete."""
+"""The reason of a row of somebody who is in one of the two runs alone, and whom the other's list may have missed: it
+was not complete, or the later run counted them at its end all the same."""
 
 
 @dataclass(frozen=True)
@@ -158,8 +161,8 @@ def _changed(a: Side, b: Side, pictures: Pictures) -> pd.DataFrame:
     del merged
     moved: dict[Key, bool] = {}
     found: list[tuple[Any, ...]] = []
-    recipes = can_compare(a, b)
-    unlisted_a, unlisted_b = _unlisted(a), _unlisted(b)
+    recipes = bool(a.recipe) and a.recipe == b.recipe
+    missed = frozenset(str(upn).lower() for upn in b.run.manifest.get("scope", {}).get("joined", ()))
     for row in zip(*columns.values(), strict=True):
         user_id, workload, status_a, verdict_a, reason_a, sha_a, status_b, verdict_b, reason_b, sha_b = row
         if (verdict_a is None and user_id in a.shard_of) or (verdict_b is None and user_id in b.shard_of):
@@ -187,9 +190,9 @@ def _changed(a: Side, b: Side, pictures: Pictures) -> pd.DataFrame:
             unchecked = (
                 reason_b if verdict_b == Verdict.UNCHECKED else reason_a if verdict_a == Verdict.UNCHECKED else ""
             )
-            reason = unchecked or (RECIPES if not can_tell else "")
-        elif (change is Change.GONE and unlisted_b(a.upns.get(user_id, ""))) or (
-            change is Change.APPEARED and unlisted_a(b.upns.get(user_id, ""))
+            reason = unchecked or ("" if can_tell else NOT_READ if recipes else RECIPES)
+        elif (change is Change.APPEARED and list_incomplete(a)) or (
+            change is Change.GONE and (list_incomplete(b) or a.upns.get(user_id, "").lower() in missed)
         ):
             change, reason = Change.NOT_COMPARABLE, NOT_LISTED
         found.append(
@@ -210,16 +213,9 @@ def _changed(a: Side, b: Side, pictures: Pictures) -> pd.DataFrame:
     return frame
 
 
-def _unlisted(side: Side) -> Callable[[str], bool]:
-    """Of somebody who is not in a run, by user principal name: whether they may have been there all the same.
-
-    So it is of everybody where the run's list of users was not complete, and of those whom it counted at its end and
-    had not listed.
-    """
-    scope = side.run.manifest.get("scope", {})
-    joined = frozenset(str(upn).lower() for upn in scope.get("joined", ()))
-    incomplete = bool(scope.get("problem"))
-    return lambda upn: incomplete or upn.lower() in joined
+def list_incomplete(side: Side) -> bool:
+    """Whether a run's list of users was not complete: who is not in it may have been there all the same."""
+    return bool(side.run.manifest.get("scope", {}).get("problem"))
 
 
 def erased_in(side: Side, ids: Iterable[str]) -> set[str]:

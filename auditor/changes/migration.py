@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from auditor.changes.between import RECIPES, incomparable
+from auditor.changes.between import NOT_READ, RECIPES, incomparable, list_incomplete
 from auditor.changes.pairing import Pairing
 from auditor.changes.pictures import Pictures
 from auditor.changes.rules import shows_photo
@@ -76,7 +76,7 @@ def migration(old: Side, new: Side, pairing: Pairing, *, find_owner: bool = True
     rows: list[dict[str, Any]] = []
     open_: list[_Copy] = []
     shared = sorted(old.workloads & new.workloads)
-    can_tell = can_compare(old, new)
+    one_recipe, can_tell = bool(old.recipe) and old.recipe == new.recipe, can_compare(old, new)
     for old_id, (new_id, how) in pairing.pairs.items():
         for workload in shared:
             one, other = before.get((old_id, workload)), after.get((new_id, workload))
@@ -85,7 +85,7 @@ def migration(old: Side, new: Side, pairing: Pairing, *, find_owner: bool = True
             row = _row(old, new, old_id, new_id, workload, how, one, other)
             held = before.get((old_id, old.reference))
             shown = held is not None and shows_photo(held.status)
-            outcome, found = _at_once(old, new, row, one, other, pictures, comparable=can_tell, shown=shown)
+            outcome, found = _at_once(old, new, row, one, other, pictures, one_recipe=one_recipe, shown=shown)
             if outcome is None:
                 continue
             if outcome is Outcome.REPLACED or outcome is Outcome.ADDED:
@@ -133,7 +133,7 @@ def _at_once(
     other: _Told,
     pictures: Pictures,
     *,
-    comparable: bool,
+    one_recipe: bool,
     shown: bool,
 ) -> tuple[Outcome | None, dict[str, Any]]:
     """The outcome as far as this user's own copies tell; `REPLACED` and `ADDED` may still be somebody's photo.
@@ -157,8 +157,8 @@ def _at_once(
     looked = pictures.compare(
         (one.sha256, partial(old.fingerprint, was)), (other.sha256, partial(new.fingerprint, is_))
     )
-    if looked is None or not comparable:
-        return Outcome.NOT_COMPARABLE, {"evidence": RECIPES}
+    if looked is None or not one_recipe:
+        return Outcome.NOT_COMPARABLE, {"evidence": NOT_READ if one_recipe else RECIPES}
     sizes = _sizes(old.fingerprint(was), new.fingerprint(is_))
     if outcome := _own(looked, sizes):
         return outcome, sizes | {"distance": round(looked.distance, 3), "evidence": _sentence(outcome, looked, sizes)}
@@ -305,10 +305,12 @@ def _unpaired(
 ) -> Iterator[dict[str, Any]]:
     doubtful = _doubtful(old, new, pairing)
     sides = (
-        (pairing.alone_old, old, before, "nobody of the new tenant is this user"),
-        (pairing.alone_new, new, after, "nobody of the old tenant is this user"),
+        (pairing.alone_old, old, new, before, "nobody of the new tenant is this user"),
+        (pairing.alone_new, new, old, after, "nobody of the old tenant is this user"),
     )
-    for alone, side, told, words in sides:
+    for alone, side, other, told, words in sides:
+        if list_incomplete(other):
+            words += ", as far as it was listed: the list was not complete"
         for user_id in alone:
             for workload in sorted(side.workloads):
                 one = told.get((user_id, workload))

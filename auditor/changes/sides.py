@@ -159,7 +159,7 @@ def tells_of(manifest: Mapping[str, Any], b: Side) -> bool:
     return (
         same_tenant(manifest, b.run.manifest)
         and _reference(manifest) == b.reference
-        and _recipe(manifest) == b.recipe == RECIPE
+        and _recipe(manifest) == b.recipe != ""
     )
 
 

@@ -40,7 +40,9 @@ CHANGES: dict[str, Term] = {
     Change.FIXED: Term("Fixed", "drift before, and none now"),
     Change.APPEARED: Term("Appeared", "the user joined"),
     Change.GONE: Term("Gone", "the user left"),
-    Change.NOT_COMPARABLE: Term("Not comparable", "a side could not be checked; this is never a change"),
+    Change.NOT_COMPARABLE: Term(
+        "Not comparable", "a side could not be checked, or its list may have missed the user; this is never a change"
+    ),
 }
 OUTCOMES: dict[str, Term] = {
     Outcome.WRONG_PERSON: Term("Wrong person", "a photo that another user of the old tenant had"),

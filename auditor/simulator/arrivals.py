@@ -13,9 +13,9 @@ first that applies of:
 * `wrong_person`: another old user's photo;
 * the same held against the user's old copies in the other workloads; `replaced` otherwise.
 
-A photo is another old user's where one, and not more than one, other old user had it as reference, or where
-nobody else had it as reference and copies of one other user, and of nobody besides, showed it. Users without
-partner are `not_mapped`, one row a workload. Only users in the audit's default scope count.
+A photo is another old user's where one old user, another and nobody besides, had it as reference, or where nobody
+had and copies of one other user, and of nobody besides, showed it. Users without partner are
+`not_mapped`, one row a workload. Only users in the audit's default scope count.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ class _Owners:
 
     def other(self, photo: Photograph, account: Account) -> Account | None:
         """The one other old user whose photo it is."""
-        references = [owner for owner in self.references.get(photo, ()) if owner.id != account.id]
+        references = self.references.get(photo, [])
+        if any(owner.id == account.id for owner in references):
+            return None
         if references:
             return references[0] if len(references) == 1 else None
         copies = self.copies.get(photo, [])

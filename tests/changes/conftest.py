@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from PIL import Image, ImageOps
 
 from auditor.changes.sides import Side, read_side
 from auditor.judgement import judge_run
 from auditor.model import Fingerprint, Observation, Reason, Status, User, Way, Workload
 from auditor.photos import RECIPE, fingerprint
-from auditor.runs.folder import RunFolder, create
+from auditor.runs.folder import RunFolder, create, open_run
 from tests.runs.conftest import user
 
 START = datetime(2026, 1, 24, tzinfo=UTC)
@@ -92,6 +93,19 @@ def run_of(
 def side_of(path: Path, people: People, **options: Any) -> Side:
     run_of(path, people, **options)
     return read_side(path)
+
+
+def relabel(path: Path, recipe: str) -> None:
+    """Make a run one of another recipe: its fingerprints and its manifest say so."""
+    run = open_run(path)
+    for part in sorted(run.manifest["parts"]):
+        if part.startswith("observations/"):
+            made = run.read_part(part)
+            place = made.schema.get_field_index("recipe")
+            told = [recipe if one else "" for one in made["recipe"].to_pylist()]
+            run.replace_part(part, made.set_column(place, made.schema.field(place), pa.array(told, pa.string())))
+    run.update(recipe=recipe)
+    run.close()
 
 
 def _user(number: int, upn: str | None) -> User:

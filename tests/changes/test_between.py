@@ -19,7 +19,7 @@ from auditor.model import CHANGE_COLUMNS, DRIFT, Change, Verdict
 from auditor.runs.folder import open_run
 from auditor.runs.manifest import RunError
 from auditor.runs.prune import Due, prune
-from tests.changes.conftest import JUNK, NOBODY, PLACEHOLDER, UNKNOWN, People, run_of, side_of
+from tests.changes.conftest import JUNK, NOBODY, PLACEHOLDER, UNKNOWN, People, relabel, run_of, side_of
 from tests.runs.conftest import user
 
 
@@ -134,19 +134,17 @@ def test_fingerprints_of_two_recipes_are_not_held_against_each_other(tmp_path: P
     assert "recipes" in " ".join(found.notes)
 
 
-def test_runs_of_one_recipe_that_this_version_does_not_read_say_so(tmp_path: Path) -> None:
+def test_of_a_recipe_that_this_version_does_not_read_equal_bytes_tell_and_nothing_else(tmp_path: Path) -> None:
     sides = []
-    for month, people in enumerate(
-        ({1: "anna", 2: "berta@400", 3: "berta@398"}, {1: "anna", 2: "berta", 3: "berta@398"})
-    ):
+    for month, people in enumerate(({1: "anna", 2: "berta@400", 3: "berta@398"}, {1: "anna", 2: "carl", 3: "berta"})):
         path = tmp_path / str(month)
         run_of(path, people, month=month)
-        run = open_run(path)
-        run.update(recipe="g0")
-        run.close()
+        relabel(path, "g0")
         sides.append(read_side(path))
     found = between(*sides)
+    assert {number for number, _ in told(found)} == {2, 3}
     assert set(told(found).values()) == {"not_comparable"}
+    assert set(found.rows["reason"]) == {"recipe_not_read"}
     assert not found.complete
     assert found.shared == ()
     assert "this version reads" in " ".join(found.notes)
@@ -155,15 +153,19 @@ def test_runs_of_one_recipe_that_this_version_does_not_read_say_so(tmp_path: Pat
 SCOPE = {"directory": 2, "in_scope": 1, "excluded": {}}
 
 
-@pytest.mark.parametrize("scope", [{"joined": ["USER2@contoso.com"]}, {"problem": "1 was listed of 20"}])
-def test_whom_a_list_may_have_missed_neither_left_nor_joined(tmp_path: Path, scope: dict[str, Any]) -> None:
-    both, one = ({1: "anna", 2: "berta"}, {1: "anna"})
-    whole, short = side_of(tmp_path / "a", both), side_of(tmp_path / "b", one, month=1, scope=SCOPE | scope)
-    later = side_of(tmp_path / "c", both, month=2)
-    for found in (between(whole, short), between(short, later)):
-        assert {(number, change) for (number, _), change in told(found).items()} == {(2, "not_comparable")}
-        assert set(found.rows["reason"]) == {"not_listed"}
-        assert set(found.rows["upn"]) == {user(2).upn}
+@pytest.mark.parametrize(
+    ("scope", "back"),
+    [({"joined": ["USER2@contoso.com"]}, "appeared"), ({"problem": "1 was listed"}, "not_comparable")],
+)
+def test_whom_a_list_may_have_missed_did_not_leave(tmp_path: Path, scope: dict[str, Any], back: str) -> None:
+    both: People = {1: "anna", 2: {"entra": "berta", "yammer": None}}
+    whole, short = side_of(tmp_path / "a", both), side_of(tmp_path / "b", {1: "anna"}, month=1, scope=SCOPE | scope)
+    found = between(whole, short)
+    assert told(found) == {(2, name): "not_comparable" for name in ("entra", "sharepoint", "yammer")}
+    assert set(found.rows["reason"]) == {"not_listed"}
+    assert set(found.rows["upn"]) == {user(2).upn}
+    # Who came while a run was made joined after its list was read, which only a whole list can tell.
+    assert set(told(between(short, side_of(tmp_path / "c", both, month=2))).values()) == {back}
 
 
 def test_a_tenant_is_itself_however_its_id_was_typed(tmp_path: Path) -> None:

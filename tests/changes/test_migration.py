@@ -10,9 +10,8 @@ import pytest
 from auditor.changes.migration import Migration, migration
 from auditor.changes.pairing import pair, read_mapping, read_renames
 from auditor.changes.sides import read_side
-from auditor.runs.folder import open_run
 from auditor.runs.manifest import RunError
-from tests.changes.conftest import JUNK, NOBODY, PLACEHOLDER, UNKNOWN, People, run_of, side_of
+from tests.changes.conftest import JUNK, NOBODY, PLACEHOLDER, UNKNOWN, People, relabel, run_of, side_of
 from tests.runs.conftest import user
 
 RENAME = {"contoso.com": "northwind.com"}
@@ -165,12 +164,12 @@ def test_runs_of_a_recipe_that_is_not_read_prove_nothing_and_name_nobody(
         tenant = {"id": name}
         upns = {number: f"user{number % 100}@contoso.com" for number in people}
         run_of(tmp_path / name, people, month=name == "post", tenant=tenant, upns=upns)
-        run = open_run(tmp_path / name)
-        run.update(recipe=recipe)
-        run.close()
+        relabel(tmp_path / name, recipe)
     sides = read_side(tmp_path / "pre"), read_side(tmp_path / "post")
     found = migration(*sides, pair(*sides, {}, {}))
-    assert set(told(found).values()) == {"not_comparable", "added"}
+    # Equal bytes are one picture whatever the recipe; a second recipe is not read at all.
+    assert set(told(found).values()) == {"not_comparable", "added"} | ({"arrived"} if len({*recipes}) == 1 else set())
+    assert (told(found)[1, "entra"], told(found)[3, "yammer"]) == ("not_comparable", "added")
     assert not found.complete
     assert any("Audit both with this version" in note for note in found.notes)
 
