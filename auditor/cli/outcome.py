@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from auditor.changes.between import Changes, between
+from auditor.changes.between import Changes, between, incomparable
 from auditor.changes.sides import can_compare, read_side
 from auditor.cli.options import print_json
 from auditor.collection import Progress
@@ -21,7 +21,7 @@ from auditor.report.carried import read as read_carried
 from auditor.report.document import head
 from auditor.report.since import SINCE, counted, kept_from, read_since
 from auditor.report.text import count, visible
-from auditor.runs.exports import record, recorded
+from auditor.runs.exports import CHANGES_TABLE, is_recorded, record, recorded
 from auditor.runs.folder import RunFolder
 from auditor.runs.manifest import RunError
 from auditor.runs.view import RunView
@@ -46,6 +46,7 @@ def draw(
     target = out if out is not None else run.path / ("report-redacted" if redact else "report")
     progress.start("report", None)
     changes, kept = _since_baseline(run, progress)
+    kept = kept and is_recorded(run, target / CHANGES_TABLE)
     view = view_with(run.view(), exceptions)
     if run.lock is not None:
         # Noted before and after: a report that breaks off must be found too when somebody is erased.
@@ -74,9 +75,11 @@ def _since_baseline(run: RunFolder, progress: Progress) -> tuple[Changes | None,
             raise RunError(f"{before.run.path} holds another run now.")
         found = between(before, after, find_owner=run.manifest.get("find_owner", True) is True)
         compared = can_compare(before, after)
+        why = "" if compared else f"{incomparable(before, after)}."
     except RunError as error:
-        note = f"What changed since the baseline is not told: {error}"
-    kept = None if compared else kept_from(run.manifest)
+        why = str(error)
+        note = f"What changed since the baseline is not told: {why}"
+    kept = None if compared else kept_from(run.manifest, why, better_than_nothing=found is None)
     if note and not kept:
         progress.tell(note)
     run.manifest[SINCE] = kept or counted(found, note, compared=compared)

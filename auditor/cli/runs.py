@@ -88,8 +88,9 @@ def _row(one: Listed) -> tuple[str, ...]:
     type=click.IntRange(0),
     default=0,
     metavar="N",
-    help="Of each of the last N calendar months keep the fingerprints of one run of a tenant, whatever their age: the"
-    " newest complete one of the most workloads, or else the newest. Pictures go all the same.",
+    help="Of each of the last N calendar months keep the fingerprints of one run of a tenant, whatever their age: a"
+    " complete one before an incomplete one, then the one of the most workloads, then the newest. Pictures go all the"
+    " same.",
 )
 @click.option("--yes", is_flag=True, help="Drop it. Without it only what would go is told.")
 @output_option

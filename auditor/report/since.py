@@ -62,18 +62,24 @@ def counted(found: Changes | None, note: str = "", *, compared: bool = True) -> 
     return Since(found.day_before if found else "", counts, told).document() | {_COMPARED: compared}
 
 
-def kept_from(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The entry of the manifest where an earlier drawing told what can be told no more; None where none did."""
+def kept_from(manifest: Mapping[str, Any], why: str, *, better_than_nothing: bool) -> dict[str, Any] | None:
+    """The entry of the manifest where an earlier drawing told what can be told no more; None where none did.
+
+    `why` it cannot be told, a sentence; `better_than_nothing`: nothing at all can be told, so that what was counted
+    without holding photos together stays too.
+    """
     told = read_since(manifest)
-    if told is None or not told.day or manifest[SINCE].get(_COMPARED) is False:
+    compared = told is not None and manifest[SINCE].get(_COMPARED) is not False
+    if told is None or not told.day or not (compared or better_than_nothing):
         return None
-    note = told.note if _KEPT in told.note else f"{told.note} {_KEPT}".strip()
-    return Since(told.day, told.counts, note).document() | {_COMPARED: True}
+    first = told.note.partition(_KEPT)[0].strip()
+    note = f"{first} {_KEPT} {why}".strip()
+    return Since(told.day, told.counts, note).document() | {_COMPARED: compared}
 
 
 _COMPARED = "compared"
 
-_KEPT = "Counted when the baseline still had its fingerprints; they, or the baseline, are gone."
+_KEPT = "The numbers are those of an earlier drawing."
 
 
 def read_since(manifest: Mapping[str, Any]) -> Since | None:

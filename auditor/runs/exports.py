@@ -65,6 +65,14 @@ def recorded(run: RunFolder) -> tuple[Report, ...]:
     )
 
 
+def is_recorded(run: RunFolder, file: Path) -> bool:
+    """Whether the file is, byte for byte, one that the last drawing of a report of this run left there."""
+    for report in recorded(run):
+        if report.folder.resolve() == file.parent.resolve() and file.is_file():
+            return report.files.get(file.name) == digest_of(file)
+    return False
+
+
 def record(
     run: RunFolder,
     folder: Path,

@@ -79,9 +79,15 @@ def test_what_was_told_of_the_baseline_once_outlives_it(run: Path, command: Comm
         assert "1 new, 1 fixed and 3 gone" in done.out
         kept = json.loads((run / "manifest.json").read_text(encoding="utf-8"))["since"]
         assert kept["counts"] == told["counts"]
-        assert kept["note"].count("gone") == 1
+        assert kept["note"].count("an earlier drawing") == 1
+        assert ("runs prune" if lost == "fingerprints" else "There is no run") in kept["note"]
         assert table.read_bytes() == rows
-    command("runs", "prune", "--runs", run.parent, "--pictures-days", "0", "--yes")
+    picture = run / "photos" / "ab" / ("ab" * 32 + ".jpg")
+    picture.parent.mkdir(parents=True)
+    picture.write_bytes(b"x")
+    keep = ("--fingerprints-days", "100000")
+    assert "dropped" in command("runs", "prune", "--runs", run.parent, "--pictures-days", "0", *keep, "--yes").out
+    assert not picture.exists()
     assert table.read_bytes() == rows
     assert "changes.csv" in (run / "report" / "report.html").read_text(encoding="utf-8")
     command("runs", "prune", "--runs", run.parent, "--fingerprints-days", "0", "--yes")
@@ -90,6 +96,18 @@ def test_what_was_told_of_the_baseline_once_outlives_it(run: Path, command: Comm
     assert "What changed since 2026-01-24" in page
     assert "changes.csv" not in page
     assert command("verify", run).code == 0
+
+
+def test_the_table_of_another_run_is_not_taken_for_the_runs_own(run: Path, command: Command, tmp_path: Path) -> None:
+    command("report", run)
+    run_of(run.parent / "m2", AFTER, month=2, baseline=json.loads((run / "manifest.json").read_text())["baseline"])
+    command("report", run.parent / "m2", "--out", tmp_path / "latest")
+    assert (tmp_path / "latest" / "changes.csv").exists()
+    shutil.rmtree(run.parent / "m0")
+    command("report", run, "--out", tmp_path / "latest")
+    assert not (tmp_path / "latest" / "changes.csv").exists()
+    told = json.loads((tmp_path / "latest" / "report.json").read_text(encoding="utf-8"))["since"]
+    assert told["counts"]["yammer"] == {"fixed": 1, "gone": 1}
 
 
 def test_another_run_in_the_baselines_place_is_not_taken_for_it(run: Path, command: Command) -> None:

@@ -114,17 +114,15 @@ def test_each_month_keeps_the_newest_complete_run_of_each_tenant(tmp_path: Path,
     assert monthly(program, runs, 0) == set()
 
 
-def test_a_month_keeps_the_run_of_the_most_workloads_and_without_a_complete_one_the_newest(
-    tmp_path: Path, program: Program
-) -> None:
+def test_a_month_keeps_the_run_of_the_most_workloads_complete_or_else_not(tmp_path: Path, program: Program) -> None:
     runs, people = tmp_path / "runs", [user(1)]
     make_run(runs / "whole", people, finished=months_ago(1, 10)).close()
     narrow = make_run(runs / "narrow", people, finished=months_ago(1, 20))
     narrow.update(configured=["entra"])
     narrow.close()
-    for name, day in (("older", 4), ("newer", 5)):
+    for name, day, workloads in (("older", 4, 2), ("newer", 5, 2), ("newest", 6, 1)):
         incomplete = make_run(runs / name, people, finished=months_ago(2, day))
-        incomplete.update(complete=False)
+        incomplete.update(complete=False, configured=["entra", "sharepoint"][:workloads])
         incomplete.close()
     assert monthly(program, runs, 3) == {"whole", "newer"}
 
