@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
@@ -139,29 +139,36 @@ def _named(folder: Path, history: tuple[str, ...]) -> Iterator[Side]:
 def _found(folder: Path, a: Side, b: Side) -> Iterator[Side]:
     """The finished runs before B that lie where the runs do and tell something of it, each once, the newest of them.
 
-    Those about a few users are left out: there may be one for every ticket.
+    Those about other people go behind the others: there may be one for every ticket.
     """
-    found: dict[str, tuple[datetime, Path]] = {}
+    found: dict[str, tuple[bool, datetime, Path]] = {}
+    asked = _asked(b.run.manifest)
     for path in runs_and_baselines(folder) if folder.is_dir() else ():
         try:
             run = open_run(path, exclusive=False)
         except RunError:
             continue  # it takes no part in what was asked
         moment = when(run)
-        whole = not run.manifest.get("scope", {}).get("only")
-        if not run.finished or run.manifest.get("underway") or not (whole and tells_of(run.manifest, b)):
+        if not run.finished or run.manifest.get("underway") or not tells_of(run.manifest, b):
             continue
         if moment and moment < b.moment:
-            found.setdefault(str(run.manifest.get("run_id", path)), (moment, path))
+            fits = _asked(run.manifest) in {(), asked}
+            found.setdefault(str(run.manifest.get("run_id", path)), (fits, moment, path))
     known = {a.run_id, b.run_id}
     earlier = sorted((one for run_id, one in found.items() if run_id not in known), reverse=True)
     if len(earlier) > MOST_EARLIER:
         click.echo(f"The newest {MOST_EARLIER} of {len(earlier)} earlier runs are looked at.", err=True)
-    for _, path in earlier[:MOST_EARLIER]:
+    for *_, path in earlier[:MOST_EARLIER]:
         try:
             yield read_side(path)
         except RunError as error:
             click.echo(visible(f"Passed over: {error}"), err=True)
+
+
+def _asked(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """The users and groups that a run was confined to; empty where it was about everybody."""
+    question = manifest.get("question", {})
+    return tuple(str(one) for name in ("users", "groups") for one in question.get(name) or ())
 
 
 def _write(found: Changes | Migration, form: str, out: Path | None) -> None:

@@ -70,11 +70,19 @@ def test_runs_that_tell_nothing_of_this_tenant_leave_room_for_those_that_do(tmp_
     run_of(reports / "first", {1: "anna"})
     for number in range(13):
         run_of(reports / f"other-{number}", {9: "zoe"}, month=1, workloads=("entra",), tenant={"id": "other"})
-        ticket = {"directory": 9, "in_scope": 1, "excluded": {}, "only": "1 named users"}
-        run_of(reports / f"ticket-{number}", {1: "anna-2"}, month=1, workloads=("entra",), scope=ticket)
+        ticket = {"users": ["user2@contoso.com"], "groups": []}
+        run_of(reports / f"ticket-{number}", {2: "berta"}, month=1, workloads=("entra",), question=ticket)
     run_of(reports / "before", stale, month=2)
     run_of(reports / "now", {1: {"entra": "anna-3", "yammer": "anna"}}, month=3)
     rows = {row["workload"]: row for row in table(command("diff", "before", "now", "--format", "csv").out)}
+    assert rows["yammer"]["reference_until"] == "2026-01-24"
+
+
+def test_runs_of_one_selection_tell_what_was_before(tmp_path: Path, command: Command) -> None:
+    asked = {"question": {"users": [], "groups": ["pilot"]}}
+    for number, entra in enumerate(("anna", "anna-2", "anna-3")):
+        run_of(tmp_path / "reports" / f"g{number}", {1: {"entra": entra, "yammer": "anna"}}, month=number, **asked)
+    rows = {row["workload"]: row for row in table(command("diff", "g1", "g2", "--format", "csv").out)}
     assert rows["yammer"]["reference_until"] == "2026-01-24"
 
 
