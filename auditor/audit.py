@@ -28,7 +28,7 @@ from auditor.runs.baselines import LAST, find
 from auditor.runs.earlier import Earlier, open_earlier
 from auditor.runs.files import account
 from auditor.runs.folder import RunFolder, create, open_run
-from auditor.runs.listing import newest_first, same_tenant, when
+from auditor.runs.listing import newest_first
 from auditor.runs.manifest import RunError
 from auditor.services.graph import Graph
 from auditor.services.http import Timing
@@ -62,9 +62,9 @@ async def audit(
                 " read then."
             ) from None
     if earlier is not None:
-        manifest["baseline"] = baseline_entry(
-            earlier, manifest["run_id"], settings.recheck, follows=_is_newest(earlier, reports)
-        )
+        # A run about a few people is nobody's baseline: those after it would begin where it did.
+        follows = settings.baseline == LAST and not (settings.scope.users or settings.scope.groups)
+        manifest["baseline"] = baseline_entry(earlier, manifest["run_id"], settings.recheck, follows=follows)
     run = create(path, manifest)
     try:
         await _go_on(settings, run, progress, timing, earlier)
@@ -106,20 +106,6 @@ def _open_last(settings: Settings, reports: Path, progress: Progress) -> Earlier
             continue  # not finished, damaged, or another tenant's
     progress.tell(f"There is no earlier run of this tenant in {reports}: everything is read.")
     return None
-
-
-def _is_newest(earlier: Earlier, reports: Path) -> bool:
-    """Whether no run of this tenant is newer than this one, among those beside it and in `reports`."""
-    manifest, own = earlier.run.manifest, when(earlier.run)
-    for folder in {earlier.run.path.resolve().parent, reports.resolve()}:
-        for path in newest_first(folder):
-            other = open_run(path, exclusive=False)
-            moment = when(other)
-            if other.manifest.get("run_id") == earlier.run_id or (own and moment and moment <= own):
-                break
-            if same_tenant(other.manifest, manifest):
-                return False
-    return True
 
 
 def _earlier_of(settings: Settings, run: RunFolder, progress: Progress) -> Earlier | None:

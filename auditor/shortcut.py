@@ -41,7 +41,7 @@ def _place(name: str) -> float:
 def baseline_entry(earlier: Earlier, run_id: str, share: float, *, follows: bool) -> dict[str, Any]:
     """What the manifest says of the baseline: which run it is, and whom this run reads again.
 
-    `follows`: no other run of the tenant was made since.
+    `follows`: it is the run before this one, and this one will be that of the next.
     """
     start, end = window(run_id, share, earlier.run.manifest.get("baseline"), follows=follows)
     return earlier.entry() | {"recheck": share, "recheck_from": start, "recheck_to": end}

@@ -112,6 +112,25 @@ def test_a_killed_second_run_ends_the_same_and_says_so_where_its_baseline_is_gon
     assert (note in (path / "report" / "report.html").read_text(encoding="utf-8")) == gone
 
 
+def test_a_chain_of_runs_reads_on_where_the_last_one_stopped_and_others_begin_anew(
+    served: Any, month: Outcome, command: Command
+) -> None:
+    reports = command.folder / "reports"
+    shutil.copytree(month.run, reports / "first")
+
+    def window_of(name: str, baseline: str) -> tuple[float, float]:
+        words = ("--config", served.config, "--workload", "entra", "--baseline", baseline)
+        entry = command("audit", *words, run=reports / name).manifest["baseline"]
+        return entry["recheck_from"], entry["recheck_to"]
+
+    _, stopped = window_of("second", "last")
+    assert window_of("third", "last")[0] == stopped
+    assert stopped not in {
+        window_of("fourth", str(reports / "second"))[0],
+        window_of("fifth", str(reports / "second"))[0],
+    }
+
+
 def test_a_baseline_with_a_damaged_part_costs_its_own_users_a_reading_and_nothing_else(
     served: Any, month: Outcome, command: Command
 ) -> None:
