@@ -89,6 +89,8 @@ def judge(
     judged = observations[observations["judged"]]
     held = judged[judged["workload"] == reference].set_index("user_id")
     rows = judged[list(_CARRIED)].copy()
+    for column in ("observed_at", "read_at"):
+        rows[column] = rows[column].dt.floor("s")
     rows["reference"] = reference
     rows = rows.merge(users[["user_id", "upn"]], on="user_id", how="left", validate="many_to_one")
     own = (rows["workload"] == reference).to_numpy()

@@ -200,7 +200,11 @@ class Reason(StrEnum):
     PROFILE_OF_ANOTHER_ACCOUNT = "profile_of_another_account"
     """The SharePoint profile under this name belongs to another or an earlier account."""
     AMBIGUOUS = "ambiguous"
-    """More than one Viva Engage account goes by this user's addresses."""
+    """More than one account or mailbox goes by this user's addresses, or one that may be another user's."""
+    MAILBOX_NOT_KNOWN = "mailbox_not_known"
+    """Exchange has no photo, and whether the user has a mailbox at all could not be learned."""
+    DOUBTFUL = "doubtful"
+    """The service answered many users alike and could not prove that it meant each of them: it is not believed."""
     ENGAGE_NOT_SUBSCRIBED = "engage_not_subscribed"
     """The tenant has no Viva Engage, or it is switched off."""
     REFERENCE_NOT_READABLE = "reference_not_readable"
@@ -243,6 +247,7 @@ FAULT_REASONS = frozenset(
         Reason.UNREACHABLE,
         Reason.SERVER_ERROR,
         Reason.UNEXPECTED_ANSWER,
+        Reason.DOUBTFUL,
         "InvalidAuthenticationToken",
         "ErrorInternalServerError",
         "Fault",
@@ -256,6 +261,10 @@ FAULT_REASONS = frozenset(
 
 DOUBTFUL_LOOKS = "doubtful"
 """How the signal `looks` of a photo begins that might be a placeholder: repetition over accounts settles it."""
+
+OWN = "own"
+"""The signal that names what in an answer is this user's own (a profile, an account, a plan, a file). An answer that
+carries it is believed however many users are answered alike."""
 
 EXEMPT_REASONS = frozenset({Reason.NOT_SEPARATELY_READABLE, Reason.ENGAGE_NOT_SUBSCRIBED, Reason.EWS_REFUSED})
 """Reasons that speak of the tenant's make-up or its licences: even for everyone they do not make a run incomplete."""
@@ -305,6 +314,16 @@ class User:
     """Its only Exchange plan is Kiosk (frontline): Exchange Web Services refuse such mailboxes."""
     addresses: tuple[str, ...] = ()
     """SMTP proxy addresses, lower case, without prefix."""
+    asked_by: tuple[str, ...] = ()
+    """The addresses by which services are asked for this user, the best first: the primary SMTP address, the user
+    principal name, then `mail` and the other proxy addresses. None that belongs to another account; lower case."""
+    mail_of_another: bool = False
+    """`mail` is another account's user principal name or proxy address, and is not among `asked_by`."""
+    plans_known: bool = True
+    """Whether the directory answered `assignedPlans`; where not, `exchange_plan` False says nothing."""
+    mailbox: str = ""
+    """The mailbox's purpose as its settings tell it: user, linked, shared, room, equipment, others; `none` where
+    Graph says that there is no mailbox, `unreadable` where it was asked and not told; empty where it was not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +359,7 @@ class Column:
 
     name: str
     type: str
-    """string, bool, int64, float64, binary, or timestamp (UTC)."""
+    """string, bool, int64, float64, binary, timestamp (UTC, whole seconds) or moment (UTC, milliseconds)."""
     meaning: str
 
 
@@ -357,6 +376,10 @@ USER_COLUMNS = (
     Column("exchange_plan", "bool", "whether the directory shows a live Exchange service plan"),
     Column("kiosk", "bool", "whether the only Exchange plan is Kiosk (frontline)"),
     Column("addresses", "string", "SMTP addresses, space-separated, lower case"),
+    Column("asked_by", "string", "the addresses by which services are asked, the best first, space-separated"),
+    Column("mail_of_another", "bool", "whether the mail address is another account's"),
+    Column("plans_known", "bool", "whether the directory told the service plans"),
+    Column("mailbox", "string", "the mailbox's purpose (user, shared, room, …); empty where it was not asked"),
 )
 """The columns of RUN/users."""
 
@@ -381,10 +404,10 @@ OBSERVATION_COLUMNS = (
     Column("reason", "string", "why the status is unknown: our word or the service's code"),
     Column("detail", "string", "the reason as a sentence"),
     Column("way", "string", "by which way it was read"),
-    Column("observed_at", "timestamp", "when the workload was asked"),
+    Column("observed_at", "moment", "when the workload was asked"),
     Column(
         "read_at",
-        "timestamp",
+        "moment",
         "when the picture itself was last read: as observed_at, or earlier where it was unchanged and carried over",
     ),
     Column("read_in", "string", "id of the earlier run that read the picture; empty where this run did"),

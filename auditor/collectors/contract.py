@@ -122,6 +122,14 @@ class Collector(Protocol):
         """
         ...
 
+    def ask_again(self, users: Sequence[User], heard: Mapping[str, Observation]) -> AsyncGenerator[Observation, None]:
+        """Ask for these users once more, another way than `collect` did, and anew: other requests, another size.
+
+        `heard`: the judged observation of each, by object id, that is doubted. Yields one judged observation a user,
+        in any order: what would stand if the first answer is not believed. What cannot be asked is `unknown`.
+        """
+        ...
+
 
 async def at_once(work: Iterable[Coroutine[Any, Any, T]], most: int) -> AsyncGenerator[T, None]:
     """The results as they come, at most so many under way; whoever stops listening ends the rest."""
@@ -147,8 +155,9 @@ async def at_once(work: Iterable[Coroutine[Any, Any, T]], most: int) -> AsyncGen
 
 
 def now() -> datetime:
-    """The moment of an observation, UTC, whole seconds."""
-    return datetime.now(UTC).replace(microsecond=0)
+    """The moment of an observation, UTC, in milliseconds."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def observed(
@@ -164,14 +173,18 @@ def observed(
     fingerprint: Fingerprint | None = None,
     digest: str = "",
     signals: Mapping[str, str] | None = None,
+    at: datetime | None = None,
 ) -> Observation:
-    """An observation made now; empty signals are dropped, so that a signal's presence says something.
+    """An observation made now, or at the moment `at` at which the service answered.
+
+    Empty signals are dropped, so that a signal's presence says something.
 
     What a service said is cut to what a person reads.
     """
     kept = kept_signals(signals or {})
     return Observation(
-        user.id, workload, status, way, now(), told(reason), told(detail), picture, judged, fingerprint, digest, kept
+        user.id, workload, status, way, at or now(), told(reason), told(detail), picture, judged, fingerprint, digest,
+        kept,
     )  # fmt: skip
 
 

@@ -156,7 +156,7 @@ class RunFolder:
         try:
             if columns is not None:
                 return frames.read_table(self.path / part, columns)
-            return frames.with_reading(frames.read_table(self.path / part))
+            return frames.as_today(frames.read_table(self.path / part))
         except (OSError, pa.ArrowException):
             raise RunError(f"The part {self.path / part} cannot be read as Parquet. Audit anew.") from None
 

@@ -33,6 +33,7 @@ _TYPES = {
     "float64": pa.float64(),
     "binary": pa.binary(),
     "timestamp": pa.timestamp("s", tz="UTC"),
+    "moment": pa.timestamp("ms", tz="UTC"),
 }
 
 
@@ -80,13 +81,22 @@ def user_row(user: User) -> dict[str, Any]:
         "exchange_plan": user.exchange_plan,
         "kiosk": user.kiosk,
         "addresses": " ".join(user.addresses),
+        "asked_by": " ".join(user.asked_by),
+        "mail_of_another": user.mail_of_another,
+        "plans_known": user.plans_known,
+        "mailbox": user.mailbox,
     }
 
 
 def user_of(row: dict[str, Any]) -> User:
     """The user of a row of `USER_COLUMNS`."""
     values = {("id" if name == "user_id" else name): value for name, value in row.items()}
-    return User(**values | {"addresses": tuple(row["addresses"].split())})
+    lists = {name: tuple(row[name].split()) for name in ("addresses", "asked_by")}
+    if not lists["asked_by"]:
+        # An older run did not say by which addresses a user is asked for.
+        known = (row["mail"], row["upn"], *lists["addresses"])
+        lists["asked_by"] = tuple(dict.fromkeys(one.strip().lower() for one in known if one.strip()))
+    return User(**values | lists)
 
 
 _NO_PICTURE = {column.name: "" if column.type == "string" else 0 for column in FINGERPRINT_COLUMNS} | {
@@ -135,13 +145,30 @@ def observation_of(row: dict[str, Any]) -> Observation:
     )  # fmt: skip
 
 
-def with_reading(part: pa.Table) -> pa.Table:
-    """Observations or verdicts with the columns that say when a picture was read; of old runs: when it was observed."""
-    if "read_at" in part.column_names or "observed_at" not in part.column_names:
-        return part
-    place = part.column_names.index("observed_at") + 1
-    nothing = pa.array([""] * part.num_rows, pa.string())
-    return part.add_column(place, "read_at", part["observed_at"]).add_column(place + 1, "read_in", nothing)
+def as_today(part: pa.Table) -> pa.Table:
+    """Users, observations or verdicts of an older run with the columns and types of today.
+
+    Observations and verdicts that do not say when a picture was read: it was when it was observed.
+    """
+    names = part.column_names
+    if "observed_at" in names and "read_at" not in names:
+        place = names.index("observed_at") + 1
+        nothing = pa.array([""] * part.num_rows, pa.string())
+        part = part.add_column(place, "read_at", part["observed_at"]).add_column(place + 1, "read_in", nothing)
+    if "verdict" not in names and "observed_at" in names:
+        for name in ("observed_at", "read_at"):
+            place = part.column_names.index(name)
+            part = part.set_column(place, name, part[name].cast(_TYPES["moment"]))
+    if "addresses" in names and "display_name" in names:
+        for column in USER_COLUMNS:
+            if column.name not in names:
+                value = _OF_OLDER_USERS[column.name]
+                part = part.append_column(column.name, pa.array([value] * part.num_rows, _TYPES[column.type]))
+    return part
+
+
+_OF_OLDER_USERS = {"asked_by": "", "mail_of_another": False, "plans_known": True, "mailbox": ""}
+"""What stands in the columns of users that older runs lack."""
 
 
 def users_table(users: Iterable[User]) -> pa.Table:
