@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from auditor import __version__
+from auditor.asking import ask_again
 from auditor.collection import Progress, collect, read_again, recount, remember_directory
 from auditor.collectors.build import Services, permissions
 from auditor.directory import ScopeError, list_users
-from auditor.exceptions import EXCEPTIONS, read_file, recorded
+from auditor.exceptions import EXCEPTIONS, recorded_file
 from auditor.judgement import judge_run, lacking_pictures
 from auditor.photos import RECIPE
 from auditor.photos.thresholds import ERROR_RATES
@@ -67,7 +68,7 @@ async def audit(
         manifest["baseline"] = baseline_entry(earlier, manifest["run_id"], settings.recheck, follows=follows)
     run = create(path, manifest)
     try:
-        await _go_on(settings, run, progress, timing, earlier)
+        await _go_on(settings, run, progress, timing, earlier, reports)
     except BaseException:
         # Nobody was listed yet: there is nothing to go on with.
         (run.close if run.shards else run.discard)()
@@ -75,15 +76,16 @@ async def audit(
     return run
 
 
-async def resume(settings: Settings, path: Path, progress: Progress) -> RunFolder:
-    """Go on with a run that was interrupted; a finished one is left as it is."""
+async def resume(settings: Settings, path: Path, progress: Progress, *, reports: Path = Path("reports")) -> RunFolder:
+    """Go on with a run that was interrupted; a finished one is left as it is. `reports`: as of `audit`."""
     run = open_run(path)
     try:
         if not run.finished:
             _same_question(settings, run)
             for told in run.drop_damaged():
                 progress.tell(told)
-            await _go_on(settings, run, progress, earlier=_earlier_of(settings, run, progress))
+            earlier = _earlier_of(settings, run, progress)
+            await _go_on(settings, run, progress, earlier=earlier, reports=reports)
     except BaseException:
         run.close()
         raise
@@ -132,6 +134,7 @@ async def _go_on(
     progress: Progress,
     timing: Timing | None = None,
     earlier: Earlier | None = None,
+    reports: Path = Path("reports"),
 ) -> None:
     def keep(sha256: str, form: str, data: bytes) -> None:
         if settings.photos != "none":
@@ -145,6 +148,7 @@ async def _go_on(
             run.update(photo_updates=await services.graph.photo_updates())
         shortcut = Shortcut(run, earlier)
         seconds = await collect(run, services, progress, shortcut)
+        await ask_again(run, services, progress, earlier.run.path if earlier is not None else None, reports)
         while lacking := lacking_pictures(run, shortcut):
             await read_again(run, services, progress, shortcut, lacking)
         shortcut.sum_up(settings.workloads)
@@ -230,7 +234,7 @@ def _manifest(settings: Settings) -> dict[str, Any]:
 def _exceptions(settings: Settings) -> dict[str, Any]:
     """What is accepted is read once, when the run begins: a resumed run goes by the same."""
     file = settings.exceptions
-    return {EXCEPTIONS: recorded(file, read_file(file))} if file is not None else {}
+    return {EXCEPTIONS: recorded_file(file)} if file is not None else {}
 
 
 def _question(settings: Settings) -> dict[str, Any]:

@@ -24,14 +24,20 @@ FILE = "exceptions.toml"
 """What the file is called where it lies beside the settings file and no setting names it."""
 TABLE = "accepted"
 """The array of tables in the file: `[[accepted]]`."""
+TRUE_HERE = "true_here"
+"""The array of tables `[[true_here]]`: what is so in this tenant, however many users are answered alike."""
+KINDS = ("absent", "not_provisioned", "default", "one_picture", "others_photos", "lost", "unreadable")
+"""In what answers are alike (`auditor.doubt.suspicion.Kind`), as far as somebody may say that it is so."""
 EXCEPTIONS = "exceptions"
 """The manifest's entry: what was applied (see `recorded`)."""
 _FILTERS = {"user_type": str, "domain": str, "department": str, "synced": bool, "enabled": bool}
 _KEYS = ("user", "filter", "workload", "verdict", "reason", "who", "until", "sha256", "reference_sha256")
-_HEADER = re.compile(rf"[ \t]*\[\[[ \t]*{TABLE}[ \t]*\]\]")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LONGEST = 500
 """Characters of a reason or a name: it stands in a cell and on a card."""
+
+
+_KEYS_OF_TRUE_HERE = ("workload", "kind", "reason", "who", "until")
 
 
 class ExceptionsError(Exception):
@@ -71,6 +77,28 @@ class Accepted:
         }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class TrueHere:
+    """One entry under `[[true_here]]`: answers of this kind are true of this tenant until that day.
+
+    It counts only where nobody could serve as a control: a control that failed goes before it.
+    """
+
+    workloads: tuple[str, ...]
+    kinds: tuple[str, ...]
+    reason: str
+    who: str
+    until: date
+    """The last day on which it holds."""
+
+    def document(self) -> dict[str, Any]:
+        """The entry as the manifest holds it."""
+        return {
+            "workload": list(self.workloads), "kind": list(self.kinds), "reason": self.reason, "who": self.who,
+            "until": self.until.isoformat(),
+        }  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Applied:
     """What some entries do to some verdicts."""
@@ -87,7 +115,17 @@ class Applied:
 
 
 def read_file(file: Path) -> tuple[Accepted, ...]:
-    """The entries of a file. Raises `ExceptionsError`, naming the entry and its line."""
+    """The entries of a file under `[[accepted]]`. Raises `ExceptionsError`, naming the entry and its line."""
+    return tuple(_entry(entry, where) for entry, where in _entries(file, TABLE))
+
+
+def read_true_here(file: Path) -> tuple[TrueHere, ...]:
+    """The entries of a file under `[[true_here]]`. Raises `ExceptionsError`, naming the entry and its line."""
+    return tuple(_true_here(entry, where) for entry, where in _entries(file, TRUE_HERE))
+
+
+def _entries(file: Path, table: str) -> list[tuple[Any, str]]:
+    """What stands under a table of the file, each with where it stands."""
     try:
         text = file.read_bytes().decode("utf-8-sig")
         raw = tomllib.loads(text)
@@ -101,18 +139,36 @@ def read_file(file: Path) -> tuple[Accepted, ...]:
         raise ExceptionsError(f"The accepted exceptions {file} are not UTF-8 text.") from None
     except OSError as error:
         raise ExceptionsError(f"The accepted exceptions {file} cannot be read: {error.strerror}.") from None
-    if strangers := sorted(set(raw) - {TABLE}):
-        raise ExceptionsError(f"{file}: there is no '{strangers[0]}'; every entry stands under [[{TABLE}]].")
-    entries = raw.get(TABLE, [])
+    if strangers := sorted(set(raw) - {TABLE, TRUE_HERE}):
+        raise ExceptionsError(
+            f"{file}: there is no '{strangers[0]}'; every entry stands under [[{TABLE}]] or [[{TRUE_HERE}]]."
+        )
+    entries = raw.get(table, [])
     if not isinstance(entries, list):
-        raise ExceptionsError(f"{file}: '{TABLE}' is no list; every entry stands under [[{TABLE}]], twice bracketed.")
-    lines = [number for number, line in enumerate(text.splitlines(), 1) if _HEADER.match(line)]
+        raise ExceptionsError(f"{file}: '{table}' is no list; every entry stands under [[{table}]], twice bracketed.")
+    header = re.compile(rf"[ \t]*\[\[[ \t]*{table}[ \t]*\]\]")
+    lines = [number for number, line in enumerate(text.splitlines(), 1) if header.match(line)]
     made = []
     for number, entry in enumerate(entries, 1):
         # tomllib tells no lines. A header inside a text of several lines would be counted too: then none is told.
         line = f" (line {lines[number - 1]})" if len(lines) == len(entries) else ""
-        made.append(_entry(entry, f"{file}: entry {number}{line}"))
-    return tuple(made)
+        kind = "entry" if table == TABLE else f"[[{table}]] entry"
+        made.append((entry, f"{file}: {kind} {number}{line}"))
+    return made
+
+
+def _true_here(raw: Any, where: str) -> TrueHere:
+    if not isinstance(raw, dict):
+        raise ExceptionsError(f"{where} is no table; write it under [[{TRUE_HERE}]].")
+    if strangers := sorted(set(raw) - set(_KEYS_OF_TRUE_HERE)):
+        raise ExceptionsError(f"{where} has '{strangers[0]}'; it can have {', '.join(_KEYS_OF_TRUE_HERE)}.")
+    return TrueHere(
+        workloads=_words(raw, "workload", tuple(Workload), where),
+        kinds=_words(raw, "kind", KINDS, where),
+        reason=_text(raw, "reason", where),
+        who=_text(raw, "who", where),
+        until=_day(raw, where),
+    )
 
 
 def _entry(raw: Any, where: str) -> Accepted:
@@ -195,9 +251,30 @@ def _filter(raw: Any, where: str) -> dict[str, str | bool]:
 # -- the run ------------------------------------------------------------------------------------------------
 
 
-def recorded(file: Path | None, entries: Iterable[Accepted]) -> dict[str, Any]:
+def recorded(file: Path | None, entries: Iterable[Accepted], true_here: Iterable[TrueHere] = ()) -> dict[str, Any]:
     """What the manifest holds of a file that is applied."""
-    return {"file": str(file or ""), "entries": [entry.document() for entry in entries]}
+    return {
+        "file": str(file or ""),
+        "entries": [entry.document() for entry in entries],
+        TRUE_HERE: [entry.document() for entry in true_here],
+    }
+
+
+def recorded_file(file: Path) -> dict[str, Any]:
+    """The same, read from the file. Raises `ExceptionsError`."""
+    return recorded(file, read_file(file), read_true_here(file))
+
+
+def true_here(manifest: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    """(workload, kind) of what is so in this tenant, by the entries that held on the day on which the run began."""
+    day = day_of(manifest)
+    return frozenset(
+        (str(workload), str(kind))
+        for entry in manifest.get(EXCEPTIONS, {}).get(TRUE_HERE, ())
+        if date.fromisoformat(entry["until"]) >= day
+        for workload in entry["workload"]
+        for kind in entry["kind"]
+    )
 
 
 def of_manifest(manifest: Mapping[str, Any]) -> tuple[Accepted, ...]:

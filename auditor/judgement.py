@@ -20,7 +20,11 @@ from auditor.diagnosis.fixes import FIXES
 from auditor.diagnosis.owners import Owners, index, shared
 from auditor.diagnosis.rules import Case, diagnose, explain_without_drift
 from auditor.diagnosis.tenant import tenant_facts
-from auditor.exceptions import EXCEPTIONS, Applied, apply, day_of, of_manifest, outcome
+from auditor.doubt.applied import Doubt
+from auditor.doubt.settling import unfold
+from auditor.doubt.stored import read_again, read_everybody
+from auditor.doubt.wording import fact
+from auditor.exceptions import EXCEPTIONS, Applied, apply, day_of, of_manifest, outcome, true_here
 from auditor.model import (
     DRIFT,
     EXEMPT_REASONS,
@@ -68,7 +72,8 @@ def judge_run(run: RunFolder, require: Sequence[Workload], progress: Progress) -
     """
     workloads = [Workload(name) for name in run.manifest["configured"]]
     tiles = repeated_tiles(run, workloads)
-    owners = _owners(run, Workload(run.manifest["reference"]), tiles)
+    doubt = doubt_of(run, tiles)
+    owners = _owners(run, Workload(run.manifest["reference"]), tiles, doubt)
     progress.start("judging", int(run.manifest["scope"]["in_scope"]))
     tally: Counter[tuple[str, str]] = Counter()
     reasons: Counter[tuple[str, str]] = Counter()
@@ -80,7 +85,7 @@ def judge_run(run: RunFolder, require: Sequence[Workload], progress: Progress) -
     for shard in range(run.shards):
         users: pd.DataFrame = run.read_part(users_part(shard)).to_pandas()
         parts = [run.read_part(observations_part(workload, shard)) for workload in workloads]
-        observations = settled(pa.concat_tables(parts), tiles)
+        observations = doubt.applied(settled(pa.concat_tables(parts), tiles))
         verdicts = judge(users, observations.to_pandas(), run.manifest["reference"])
         _diagnose(verdicts, observations, users, owners)
         _note_shared(verdicts, owners.shared)
@@ -107,6 +112,7 @@ def judge_run(run: RunFolder, require: Sequence[Workload], progress: Progress) -
     facts = _tenant_facts(
         reasons, counts, refusals, run.manifest.get("photo_updates"), str(run.manifest.get("app") or "")
     )
+    facts += [one for outcome in doubt.outcomes if (one := fact(outcome, counts[outcome.suspicion.workload]))]
     incomplete = [_told(sentence, refusals) for sentence in _incomplete(reasons, counts, learned, require)]
     if problem := run.manifest["scope"].get("problem"):
         incomplete.insert(0, f"The directory's list may not be whole: {problem}. To mend it: audit again.")
@@ -146,6 +152,7 @@ def lacking_pictures(run: RunFolder, shortcut: Shortcut) -> dict[Workload, dict[
         return {}
     workloads = [Workload(name) for name in run.manifest["configured"]]
     tiles = repeated_tiles(run, workloads) if keeps == "drift" else {}
+    doubt = doubt_of(run, tiles)
     lacking: dict[Workload, dict[int, set[str]]] = {}
     for shard in range(run.shards):
         carried = [
@@ -155,7 +162,8 @@ def lacking_pictures(run: RunFolder, shortcut: Shortcut) -> dict[Workload, dict[
             if row["sha256"] and not run.picture(row["sha256"], row["format"]).exists()
         ]
         if keeps == "drift" and carried:
-            drifting = _drifting(run, shard, workloads, tiles, {row["user_id"] for _, row in carried})
+            user_ids = {row["user_id"] for _, row in carried}
+            drifting = _drifting(run, shard, workloads, tiles, doubt, user_ids)
             carried = [(workload, row) for workload, row in carried if row["judged"] and row["user_id"] in drifting]
         for workload, row in carried:
             if not shortcut.keep_picture(row["sha256"], row["format"]):
@@ -164,12 +172,17 @@ def lacking_pictures(run: RunFolder, shortcut: Shortcut) -> dict[Workload, dict[
 
 
 def _drifting(
-    run: RunFolder, shard: int, workloads: Sequence[Workload], tiles: Mapping[Tile, int], user_ids: set[str]
+    run: RunFolder,
+    shard: int,
+    workloads: Sequence[Workload],
+    tiles: Mapping[Tile, int],
+    doubt: Doubt,
+    user_ids: set[str],
 ) -> set[str]:
     """Which of these users of a shard drift."""
     users: pd.DataFrame = run.read_part(users_part(shard)).to_pandas()
     parts = [run.read_part(observations_part(workload, shard)) for workload in workloads]
-    observations: pd.DataFrame = settled(pa.concat_tables(parts), tiles).to_pandas()
+    observations: pd.DataFrame = doubt.applied(settled(pa.concat_tables(parts), tiles)).to_pandas()
     verdicts = judge(
         users[users["user_id"].isin(user_ids)],
         observations[observations["user_id"].isin(user_ids)],
@@ -190,7 +203,14 @@ class _Known:
     """The user ids of those who have one picture, picture by picture."""
 
 
-def _owners(run: RunFolder, reference: Workload, tiles: Mapping[Tile, int]) -> _Known:
+def doubt_of(run: RunFolder, tiles: Mapping[Tile, int], believed: frozenset[tuple[str, str]] | None = None) -> Doubt:
+    """What is not to be judged as it was heard. `believed`: instead of what the run's own exceptions say is so here."""
+    everybody = read_everybody(run, tiles)
+    again = read_again(run, everybody.user_ids)
+    return Doubt(unfold(everybody, again, true_here(run.manifest) if believed is None else believed))
+
+
+def _owners(run: RunFolder, reference: Workload, tiles: Mapping[Tile, int], doubt: Doubt) -> _Known:
     if run.manifest.get("find_owner", True) is not True:
         return _Known(index((), (), lambda _: None), {}, {})
     ids: list[str] = []
@@ -200,7 +220,7 @@ def _owners(run: RunFolder, reference: Workload, tiles: Mapping[Tile, int]) -> _
     upns: dict[str, str] = {}
     for shard in range(run.shards):
         upns.update(zip(*run.read_part(users_part(shard), ["user_id", "upn"]).to_pydict().values(), strict=True))
-        light = run.read_part(observations_part(reference, shard), _OF_A_REFERENCE)
+        light = _believed(run, reference, shard, doubt, _OF_A_REFERENCE)
         for user_id, judged, status, phash, dhash, digest in zip(*light.to_pydict().values(), strict=True):
             if judged and status == Status.PHOTO and (phash, dhash) not in tiles:
                 ids.append(user_id)
@@ -210,13 +230,23 @@ def _owners(run: RunFolder, reference: Workload, tiles: Mapping[Tile, int]) -> _
 
     @lru_cache(maxsize=4)
     def fingerprints(shard: int) -> dict[str, Fingerprint]:
-        rows = run.read_part(observations_part(reference, shard)).to_pylist()
+        rows = _believed(run, reference, shard, doubt).to_pylist()
         made = {row["user_id"]: frames.fingerprint_of(row) for row in rows if row["judged"]}
         return {user_id: one for user_id, one in made.items() if one is not None}
 
     owners = index(ids, hashes, lambda user_id: fingerprints(shard_of[user_id]).get(user_id))
     groups = shared(owners, digests)
     return _Known(owners, upns, {user_id: _too(group, user_id, upns) for group in groups for user_id in group}, groups)
+
+
+def _believed(
+    run: RunFolder, workload: Workload, shard: int, doubt: Doubt, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """A part of observations as it may be judged."""
+    if not doubt.touches(workload):
+        return run.read_part(observations_part(workload, shard), columns)
+    whole = doubt.applied(run.read_part(observations_part(workload, shard)))
+    return whole if columns is None else whole.select(list(columns))
 
 
 _OF_A_REFERENCE = ("user_id", "judged", "status", "phash", "dhash", "sha256")

@@ -21,7 +21,7 @@ from auditor.model import FINGERPRINT_COLUMNS, VERDICT_COLUMNS, Fingerprint, Sta
 from auditor.photos import RECIPE
 from auditor.runs import frames
 from auditor.runs.baselines import usable
-from auditor.runs.folder import RunFolder, observations_part, open_run, users_part, verdicts_part
+from auditor.runs.folder import RunFolder, again_part, observations_part, open_run, users_part, verdicts_part
 from auditor.runs.listing import same_tenant, when
 
 Key = tuple[str, str]
@@ -114,7 +114,7 @@ class Side:
             part = self.run.read_part(
                 observations_part(Workload(workload), shard), ["user_id", "judged", "phash", "sha256"]
             )
-            for row in part.filter(part["judged"]).to_pylist():
+            for row in self._with_replaced(workload, shard, part.filter(part["judged"])).to_pylist():
                 if row["user_id"] in shown and row["phash"]:
                     for values, name in zip(told, ("user_id", "phash", "sha256"), strict=True):
                         values.append(row[name])
@@ -141,12 +141,32 @@ class Side:
         if at not in self._parts:
             table = self.run.read_part(observations_part(Workload(workload), shard), _OF_A_PRINT)
             table = table.filter(pc.and_(table["judged"], pc.not_equal(table["recipe"], ""))).combine_chunks()
+            table = self._with_replaced(workload, shard, table)
             places = {user_id: place for place, user_id in enumerate(table["user_id"].to_pylist())}
             self._parts[at] = table, places
             while len(self._parts) > _KEPT_PARTS:
                 self._parts.popitem(last=False)
         self._parts.move_to_end(at)
         return self._parts[at]
+
+    def _with_replaced(self, workload: str, shard: int, table: pa.Table) -> pa.Table:
+        """The pictures of a shard with those that were judged instead of what was heard first."""
+        part = again_part(Workload(workload))
+        if not self.run.has(part):
+            return table
+        own = self.rows[self.rows["workload"] == workload]
+        judged = dict(zip(own["user_id"], own["sha256"], strict=True))
+        heard = dict(zip(table["user_id"].to_pylist(), table["sha256"].to_pylist(), strict=True))
+        again = self.run.read_part(part, table.column_names)
+        instead = [
+            bool(digest) and self.shard_of.get(user_id) == shard and judged.get(user_id) == digest != heard.get(user_id)
+            for user_id, digest in zip(again["user_id"].to_pylist(), again["sha256"].to_pylist(), strict=True)
+        ]
+        if not any(instead):
+            return table
+        again = again.filter(pa.array(instead))
+        kept = pc.invert(pc.is_in(table["user_id"], again["user_id"].combine_chunks()))
+        return pa.concat_tables([table.filter(kept), again]).combine_chunks()
 
 
 def can_compare(a: Side, b: Side) -> bool:

@@ -101,7 +101,7 @@ def _kept(run: Path | None) -> str:
         return f" The run is judged and kept; draw its report with: photo-auditor resume {run}"
     if not manifest.get("shards"):
         return f" Nobody was listed yet; begin again with: photo-auditor resume {run}"
-    done = sum(part.startswith("observations/") for part in manifest.get("parts", {}))
+    done = sum(part.startswith("observations/") and "/part-" in part for part in manifest.get("parts", {}))
     wanted = manifest.get("shards", 0) * len(manifest.get("configured", ()))
     return f" {done} of {wanted} parts are collected and kept; go on with: photo-auditor resume {run}"
 

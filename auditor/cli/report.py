@@ -11,7 +11,7 @@ from auditor.cli.ending import endings
 from auditor.cli.options import output_option
 from auditor.cli.outcome import draw, present
 from auditor.cli.progress import Bars
-from auditor.exceptions import read_file, recorded
+from auditor.exceptions import recorded_file
 from auditor.judgement import mend
 from auditor.runs.folder import ReadOnlyRun, RunFolder, open_run
 from auditor.runs.manifest import RunError
@@ -38,7 +38,7 @@ def command(
 ) -> None:
     """Draw a finished run's report again; nobody is asked."""
     with endings(again="The run is as it was: draw its report again."), closing(_opened(run_path, out)) as run:
-        accepted = recorded(exceptions.resolve(), read_file(exceptions)) if exceptions is not None else None
+        accepted = recorded_file(exceptions.resolve()) if exceptions is not None else None
         with Bars() as bars:
             if run.lock is not None:
                 mend(run, bars)

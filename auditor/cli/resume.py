@@ -14,7 +14,7 @@ from auditor.audit import resume
 from auditor.cli.ending import check_fail_on, endings, exit_code
 from auditor.cli.logline import log_line
 from auditor.cli.options import CA_BUNDLE_HELP, config_option, find_config, unattended_output_option
-from auditor.cli.outcome import draw, present
+from auditor.cli.outcome import RUNS, draw, present
 from auditor.cli.progress import Bars
 from auditor.judgement import mend
 from auditor.runs.folder import RunFolder, open_run
@@ -50,7 +50,7 @@ def command(
                 settings = _settings(before, config, ca_bundle)
                 check_fail_on(settings.fail_on)
                 fail_on = settings.fail_on
-                run = interrupts.run(lambda: resume(settings, run_path, bars))
+                run = interrupts.run(lambda: resume(settings, run_path, bars, reports=RUNS))
             with closing(run):
                 mend(run, bars)
                 page = draw(run, out, bars)

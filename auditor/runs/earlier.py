@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from auditor.model import Observation, Picture, Status, User, Workload
+from auditor.model import Observation, Picture, Reason, Status, User, Workload
 from auditor.runs import frames
 from auditor.runs.baselines import SAVED, usable
-from auditor.runs.folder import RunFolder, observations_part, open_run, users_part
+from auditor.runs.folder import RunFolder, again_part, observations_part, open_run, users_part, verdicts_part
 from auditor.runs.listing import tenant_names
 from auditor.runs.manifest import SEAL, RunError
 
@@ -41,6 +41,7 @@ class Earlier:
     """By object id: the shard, and how the services were asked about the user."""
     _parts: dict[str, dict[str, list[dict[str, Any]]] | None] = field(default_factory=dict, repr=False)
     """The parts read last: rows by user; None for one that is damaged."""
+    _doubted: dict[Workload, frozenset[str]] = field(default_factory=dict, repr=False)
     _turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -61,14 +62,39 @@ class Earlier:
     def copies(self, workload: Workload, users: Iterable[User]) -> dict[str, list[Observation]]:
         """What of these users' copies may be carried over, by object id; nobody of whom there is nothing."""
         found: dict[str, list[Observation]] = {}
+        not_believed = self._not_believed(workload)
         for user in sorted(users, key=lambda user: self._people.get(user.id, (-1,))[0]):
             shard, *asked = self._people.get(user.id, (-1,))
+            if user.id in not_believed:
+                continue
             if shard < 0 or asked != [user.upn, user.mail, user.exchange_plan]:
                 continue
             rows = (self._part(workload, shard) or {}).get(user.id, ())
             if made := [one for row in rows if (one := self._observation(row)) is not None]:
                 found[user.id] = made
         return found
+
+    def _not_believed(self, workload: Workload) -> frozenset[str]:
+        """Users whose answers that run did not believe, or replaced: these are heard anew."""
+        with self._turn:
+            if workload not in self._doubted:
+                self._doubted[workload] = frozenset(self._read_not_believed(workload))
+            return self._doubted[workload]
+
+    def _read_not_believed(self, workload: Workload) -> Iterator[str]:
+        part = again_part(workload)
+        if self.run.has(part):
+            try:
+                yield from self.run.read_part(part, ["user_id"]).column(0).to_pylist()
+            except RunError:
+                self.tell(_damaged(self.run, part))
+        if Reason.DOUBTFUL not in self.run.manifest.get("unknown_reasons", {}).get(str(workload), {}):
+            return
+        for shard in range(self.run.shards):
+            rows = self.run.read_part(verdicts_part(shard), ["user_id", "workload", "reason"]).to_pylist()
+            for row in rows:
+                if row["workload"] == workload and row["reason"] == Reason.DOUBTFUL:
+                    yield row["user_id"]
 
     def _observation(self, row: dict[str, Any]) -> Observation | None:
         one = frames.observation_of(row)

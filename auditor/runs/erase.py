@@ -70,7 +70,7 @@ class Traces:
 def traces(run: RunFolder, person: Person) -> Traces:
     """What `erase` would remove."""
     rows = findings = 0
-    for part in parts_of(run, "observations/", "verdicts/"):
+    for part in parts_of(run, "observations/", "earlier/", "verdicts/"):
         table = run.read_part(part)
         own = sum(one == person.user_id for one in table.column("user_id").to_pylist()) if person.user_id else 0
         changed = _without(table, person)
@@ -108,7 +108,7 @@ def erase(run: RunFolder, person: Person, asked_by: str) -> None:
         if erased:
             with whole_file(file) as temporary:
                 frames.write_table(table, temporary)
-    for part in parts_of(run, "observations/", "verdicts/", "users/"):
+    for part in parts_of(run, "observations/", "earlier/", "verdicts/", "users/"):
         changed = _without(run.read_part(part), person)
         if changed is not None:
             run.replace_part(part, changed)

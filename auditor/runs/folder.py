@@ -31,7 +31,7 @@ from auditor.runs.view import RunView
 LOCK = ".lock"
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Error numbers of a disk without room, of a used-up quota and of a limit on the size of files."""
-PARTS = ("users", "observations", "verdicts")
+PARTS = ("users", "observations", "earlier", "verdicts")
 """The folders of parts."""
 PICTURES = "photos.sha256"
 """The kept pictures of a finished run, one a line as `sha256sum` writes them."""
@@ -311,6 +311,16 @@ def users_part(shard: int) -> str:
 def observations_part(workload: Workload, shard: int) -> str:
     """The name of a part of observations."""
     return f"observations/{workload}/part-{shard:05d}.parquet"
+
+
+def again_part(workload: Workload) -> str:
+    """The name of the part of observations that were made when users were asked again."""
+    return f"observations/{workload}/again.parquet"
+
+
+def earlier_part(workload: Workload) -> str:
+    """The name of the part that says what the newest sure run heard."""
+    return f"earlier/{workload}.parquet"
 
 
 def verdicts_part(shard: int) -> str:

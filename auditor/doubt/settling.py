@@ -1,0 +1,280 @@
+"""What becomes of what is suspect, once some of it was asked again: believed, replaced, or doubtful.
+
+Pure: step 2 asks for what `unfold` still wants until it wants nothing more, and judging unfolds the same again from
+what the run folder holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from auditor.doubt.answers import NEAR, Answers, Everybody, Flags, Places, apart
+from auditor.doubt.suspicion import NOTHING, ONE_PICTURE, Kind, Suspicion, suspect
+from auditor.model import OWN, Decision, Fingerprint, Observation, Status, Workload
+from auditor.photos import compare
+
+SAMPLE = 8
+"""Suspected users who are asked again."""
+CONTROLS = 3
+"""Users whose answers are good who are asked again beside them: does the service still answer these as before?"""
+ROUNDS = 40
+"""Suspicions that are settled at the most, one after the other: each may clear another."""
+
+Again = Mapping[Workload, Mapping[int, Observation]]
+"""What was heard when users were asked again: by workload and the user's place."""
+
+
+class Settled(StrEnum):
+    """What became of a suspicion."""
+
+    BELIEVED = "believed"
+    """Two ways agree, and the service proved itself."""
+    REPLACED = "replaced"
+    """The other way answered otherwise, and its answers stand."""
+    DOUBTFUL = "doubtful"
+    """Neither is known to be true: the answers are not believed."""
+
+
+class Why(StrEnum):
+    """Why a suspicion came to its end."""
+
+    TWO_WAYS_AGREE = "two_ways_agree"
+    THE_USERS_OWN = "the_users_own"
+    """Asked again, each answer carries something of the user's own."""
+    SAID_TO_BE_TRUE = "said_to_be_true"
+    """Nobody could serve as a control, and the accepted exceptions say that it is so here."""
+    OTHERWISE = "otherwise"
+    """The other way answered otherwise."""
+    NO_CONTROL = "no_control"
+    """Nobody is known whom the service answers rightly."""
+    CONTROL_FAILED = "control_failed"
+    """Those whom it answered rightly before it does not answer so any more."""
+    NO_ANSWER = "no_answer"
+    """Asked again, it did not answer."""
+    BOTH_ALIKE = "both_alike"
+    """The other way answered otherwise, and everybody alike, too."""
+    SOMEBODYS_PHOTO = "somebodys_photo"
+    """The one picture is a user's photo."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One suspicion and its end."""
+
+    suspicion: Suspicion
+    settled: Settled
+    why: Why
+    asked: int
+    """Suspected users who were asked again and answered."""
+    stayed: int
+    """Those of them whose answer stayed."""
+    controls: int
+    """Controls that were asked."""
+    held: int
+    """Those that held."""
+
+
+@dataclass(frozen=True)
+class Unfolded:
+    """Where the answers stand."""
+
+    everybody: Everybody
+    """With what was replaced."""
+    outcomes: tuple[Outcome, ...]
+    wanted: Mapping[Workload, tuple[int, ...]]
+    """Places of users who have yet to be asked again before the outcomes are final."""
+    replaced: Mapping[Workload, Mapping[int, Observation]]
+    """Observations that stand instead of those that were heard, by place."""
+    doubtful: Mapping[Workload, Mapping[int, Outcome]]
+    """Places of answers that are not believed."""
+
+
+def unfold(everybody: Everybody, again: Again, true_here: frozenset[tuple[str, str]] = frozenset()) -> Unfolded:
+    """Settle everything suspect as far as what was asked again allows.
+
+    `true_here`: (workload, kind) of what the accepted exceptions say is so in this tenant.
+    """
+    first = everybody
+    outcomes: dict[tuple[object, ...], Outcome] = {}
+    wanted: dict[Workload, set[int]] = {}
+    replaced: dict[Workload, dict[int, Observation]] = {}
+    doubtful: dict[Workload, dict[int, Outcome]] = {}
+    for _ in range(ROUNDS):
+        suspicion, twice = _next(everybody, outcomes, replaced)
+        if suspicion is None:
+            break
+        workload = suspicion.workload
+        own = replaced.setdefault(workload, {})
+        concerned = suspicion.concerned.tolist()
+        if twice:
+            # The other way answers alike, too: there is no third.
+            concerned = [place for place in concerned if place in own]
+            outcome = Outcome(suspicion, Settled.DOUBTFUL, Why.BOTH_ALIKE, 0, 0, 0, 0)
+            missing: list[int] = []
+            for place in concerned:
+                del own[place]
+        else:
+            outcome, missing = _settle(everybody, first, suspicion, again.get(workload, {}), true_here)
+        outcomes[(*suspicion.name, twice)] = outcome
+        if missing:
+            wanted.setdefault(workload, set()).update(missing)
+        not_believed: list[int] = []
+        if outcome.settled is Settled.REPLACED:
+            heard = again[workload]
+            own |= {place: heard[place] for place in concerned if place in heard and _says_something(heard[place])}
+            not_believed = [place for place in concerned if place not in own]
+            everybody = everybody.with_answers(everybody.answers[workload].with_rows(own))
+        elif outcome.settled is Settled.DOUBTFUL:
+            not_believed = [place for place in concerned if place not in own]
+        doubtful.setdefault(workload, {}).update(dict.fromkeys(not_believed, outcome))
+        if not_believed:
+            # What is not believed shows nothing of other answers either.
+            everybody = everybody.with_answers(everybody.answers[workload].without(not_believed))
+    return Unfolded(
+        everybody,
+        tuple(outcomes.values()),
+        {workload: tuple(sorted(places)) for workload, places in wanted.items()},
+        {workload: rows for workload, rows in replaced.items() if rows},
+        {workload: places for workload, places in doubtful.items() if places},
+    )
+
+
+def _next(
+    everybody: Everybody,
+    outcomes: Mapping[tuple[object, ...], Outcome],
+    replaced: Mapping[Workload, Mapping[int, Observation]],
+) -> tuple[Suspicion | None, bool]:
+    """What is to be settled next, the reference's first; and whether it is about answers that replaced others."""
+    for one in suspect(everybody):
+        if not len(one.suspected):
+            continue
+        if (*one.name, False) not in outcomes:
+            return one, False
+        instead = replaced.get(one.workload, {})
+        alike = sum(place in instead for place in one.suspected.tolist())
+        if one.kind in _CAN_BE_TWICE and (*one.name, True) not in outcomes and 2 * alike > len(one.suspected):
+            return one, True
+    return None, False
+
+
+def _says_something(observation: Observation) -> bool:
+    return observation.status is not Status.UNKNOWN
+
+
+def _settle(
+    everybody: Everybody,
+    first: Everybody,
+    suspicion: Suspicion,
+    again: Mapping[int, Observation],
+    true_here: frozenset[tuple[str, str]],
+) -> tuple[Outcome, list[int]]:
+    """The outcome, and who is missing from `again` before it is final."""
+    answers = everybody.answers[suspicion.workload]
+    sample = _spread(suspicion.suspected, SAMPLE)
+    controls = _controls(everybody, suspicion)
+    missing = [place for place in [*sample, *controls] if place not in again]
+    answered = [place for place in sample if place in again and again[place].status is not Status.UNKNOWN]
+    stayed = [place for place in answered if _stays(first, answers, place, again[place])]
+    held = [place for place in controls if place in again and _holds(first, suspicion, place, again[place])]
+
+    def outcome(settled: Settled, why: Why) -> Outcome:
+        return Outcome(suspicion, settled, why, len(answered), len(stayed), len(controls), len(held))
+
+    if not answered:
+        return outcome(Settled.DOUBTFUL, Why.NO_ANSWER), missing
+    if 2 * len(stayed) <= len(answered):
+        if controls and len(held) < len(controls):
+            # The other way answers nobody as before: it is no better.
+            return outcome(Settled.DOUBTFUL, Why.CONTROL_FAILED), missing
+        missing += [place for place in suspicion.concerned.tolist() if place not in again]
+        return outcome(Settled.REPLACED, Why.OTHERWISE), sorted(set(missing))
+    if suspicion.kind in NOTHING and all(again[place].signals.get(OWN) for place in stayed):
+        return outcome(Settled.BELIEVED, Why.THE_USERS_OWN), missing
+    if controls and len(held) < len(controls):
+        return outcome(Settled.DOUBTFUL, Why.CONTROL_FAILED), missing
+    if suspicion.kind is Kind.ONE_PICTURE and _somebodys(everybody, suspicion):
+        return outcome(Settled.DOUBTFUL, Why.SOMEBODYS_PHOTO), missing
+    if controls or suspicion.kind in _WITHOUT_CONTROL:
+        return outcome(Settled.BELIEVED, Why.TWO_WAYS_AGREE), missing
+    if (str(suspicion.workload), str(suspicion.kind)) in true_here:
+        return outcome(Settled.BELIEVED, Why.SAID_TO_BE_TRUE), missing
+    return outcome(Settled.DOUBTFUL, Why.NO_CONTROL), missing
+
+
+_WITHOUT_CONTROL = frozenset({Kind.ONE_PICTURE, Kind.OTHER_PICTURES, Kind.DISAGREES})
+"""Kinds that are believed where two ways agree: a picture that nobody else has is no sign of a service that mixes
+people up, and where everybody has it there can be no control."""
+
+
+_CAN_BE_TWICE = NOTHING | {Kind.ONE_PICTURE, Kind.OTHERS_PHOTOS}
+
+
+def _spread(places: Places, most: int) -> list[int]:
+    """Some of the places, from the first to the last, evenly."""
+    chosen = np.unique(np.linspace(0, len(places) - 1, min(most, len(places))).round().astype(int))
+    return [int(places[one]) for one in chosen]
+
+
+def _controls(everybody: Everybody, suspicion: Suspicion) -> list[int]:
+    """Users whom the service answered rightly, as far as that can be known."""
+    answers = everybody.answers[suspicion.workload]
+    if suspicion.kind is Kind.NOT_PROVISIONED:
+        known = answers.learned & ~answers.has(Status.NOT_PROVISIONED)
+        good = known & answers.holds_photo if (known & answers.holds_photo).any() else known
+    else:
+        good = answers.holds_photo & _agrees(everybody, answers)
+    good[suspicion.concerned] = False
+    if (good & answers.heard).any():
+        good &= answers.heard
+    places = np.flatnonzero(good)
+    return _spread(places[np.argsort(answers.at[places], kind="stable")], CONTROLS) if len(places) else []
+
+
+def _agrees(everybody: Everybody, answers: Answers) -> Flags:
+    """Where a photo agrees with another workload's of the same user, or with what the newest sure run heard."""
+    agrees = np.zeros(len(answers.phash), dtype=bool)
+    for other in everybody.others(answers.workload):
+        agrees |= other.holds_photo & (apart(answers.phash, other.phash) <= NEAR)
+    before = everybody.before.get(answers.workload)
+    if before is not None:
+        same = np.fromiter(
+            (bool(now) and now == then for now, then in zip(answers.sha256, before.sha256, strict=True)),
+            dtype=bool, count=len(agrees),
+        )  # fmt: skip
+        agrees |= before.held & (same | (apart(answers.phash, before.phash) <= ONE_PICTURE))
+    return agrees
+
+
+def _stays(first: Everybody, answers: Answers, place: int, again: Observation) -> bool:
+    """Whether a suspected answer was heard once more."""
+    status = tuple(Status)[int(answers.status[place])]
+    if again.fingerprint is None or answers.phash[place] == 0:
+        return again.status is status
+    if status is Status.PLACEHOLDER and again.status is Status.PLACEHOLDER:
+        return True
+    return _same(first.fingerprint(answers.workload, place), again.fingerprint)
+
+
+def _holds(first: Everybody, suspicion: Suspicion, place: int, again: Observation) -> bool:
+    """Whether a control was answered as before."""
+    if suspicion.kind is Kind.NOT_PROVISIONED:
+        return again.status not in {Status.UNKNOWN, Status.NOT_PROVISIONED}
+    return again.fingerprint is not None and _same(first.fingerprint(suspicion.workload, place), again.fingerprint)
+
+
+def _same(one: Fingerprint | None, other: Fingerprint) -> bool:
+    return one is not None and (one.sha256 == other.sha256 or compare(one, other).decision is Decision.SAME)
+
+
+def _somebodys(everybody: Everybody, suspicion: Suspicion) -> bool:
+    """Whether the picture that many are shown is some user's photo in another workload."""
+    if suspicion.workload is everybody.reference:
+        others: Sequence[Answers] = everybody.others(suspicion.workload)
+    else:
+        others = [one for name, one in everybody.answers.items() if name is everybody.reference]
+    picture = np.uint64(suspicion.picture)
+    return any(bool((one.holds_photo & (apart(one.phash, picture) <= ONE_PICTURE)).any()) for one in others)

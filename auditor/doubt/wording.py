@@ -1,0 +1,98 @@
+"""What was suspect and became of it, in words; said once, as true of the whole tenant."""
+
+from __future__ import annotations
+
+from auditor.doubt.settling import Outcome, Settled, Why
+from auditor.doubt.suspicion import Kind
+from auditor.model import Confidence, Workload
+
+NAMES = {
+    Workload.ENTRA: "Entra ID",
+    Workload.EXCHANGE: "Exchange",
+    Workload.SHAREPOINT: "SharePoint",
+    Workload.YAMMER: "Viva Engage",
+}
+DOUBTFUL_FACT = "answered_alike"
+"""The slug of a tenant fact about answers that are not believed."""
+BELIEVED_FACT = "true_of_everybody"
+"""The slug of a tenant fact about answers that are believed although many are alike."""
+ANSWERED_OTHERWISE = "answered_otherwise"
+"""The slug of a tenant fact about answers that another way has replaced."""
+
+_SAID = {
+    Kind.ABSENT: "no photo",
+    Kind.NOT_PROVISIONED: "no account",
+    Kind.DEFAULT: "a placeholder",
+    Kind.UNREADABLE: "bytes that are no image",
+    Kind.LOST: "no photo where there was one before",
+    Kind.ONE_PICTURE: "one and the same picture",
+    Kind.OTHERS_PHOTOS: "photos of other users",
+    Kind.OTHER_PICTURES: "another photo than the reference's",
+    Kind.DISAGREES: "a photo that the copies do not show",
+}
+_BECAUSE = {
+    Why.NO_CONTROL: "nobody is known whom it answers rightly, so nothing shows whether it can be believed",
+    Why.CONTROL_FAILED: "users whom it had answered rightly did not get the same answer again",
+    Why.NO_ANSWER: "asked again, it gave no answer",
+    Why.SOMEBODYS_PHOTO: "the picture is one user's photo",
+    Why.BOTH_ALIKE: "asked another way, it answered everybody alike, too",
+    Why.OTHERWISE: "asked another way it answered otherwise, and of these users nothing could be learned that way",
+}
+
+
+def not_believed(outcome: Outcome) -> str:
+    """Why one user's answer is not believed, as a sentence without full stop."""
+    said = _SAID[outcome.suspicion.kind]
+    return f"many users got the same answer ({said}), so it is not believed: {_BECAUSE[outcome.why]}"
+
+
+def fact(outcome: Outcome, users: int) -> dict[str, str] | None:
+    """The tenant fact about a suspicion's end; None where it is not worth a word. `users`: all who are audited."""
+    suspicion = outcome.suspicion
+    name, said = NAMES[suspicion.workload], _SAID[suspicion.kind]
+    count = f"{len(suspicion.concerned):,} of {users:,} users"
+    if outcome.settled is Settled.DOUBTFUL:
+        return {
+            "workload": str(suspicion.workload),
+            "cause": DOUBTFUL_FACT,
+            "sentence": f"{name} gave {count} the same answer ({said}), so it is not believed:"
+            f" {_BECAUSE[outcome.why]}.",
+            "confidence": str(Confidence.CERTAIN),
+            "settle": _SETTLE[outcome.why],
+            "fix": "Audit again later. If it really is so here, say so in the accepted exceptions ([[true_here]]).",
+        }
+    if outcome.settled is Settled.REPLACED:
+        return {
+            "workload": str(suspicion.workload),
+            "cause": ANSWERED_OTHERWISE,
+            "sentence": f"{name} gave {count} the same answer ({said}). Asked another way it answered otherwise for"
+            f" {outcome.asked - outcome.stayed} of {outcome.asked}, so all were asked that way.",
+            "confidence": str(Confidence.CERTAIN),
+            "settle": "Something between this machine and the service may have answered in its place.",
+            "fix": "",
+        }
+    if suspicion.kind in {Kind.DISAGREES, Kind.OTHER_PICTURES}:
+        return None
+    return {
+        "workload": str(suspicion.workload),
+        "cause": BELIEVED_FACT,
+        "sentence": f"{name} shows {said} for {count}; {_AGREE[outcome.why]}.",
+        "confidence": str(Confidence.CERTAIN),
+        "settle": "",
+        "fix": "",
+    }
+
+
+_AGREE = {
+    Why.TWO_WAYS_AGREE: "two ways agree",
+    Why.THE_USERS_OWN: "two ways agree, and each answer names the user",
+    Why.SAID_TO_BE_TRUE: "the accepted exceptions say that it is so here",
+}
+_SETTLE = {
+    Why.BOTH_ALIKE: "The same question from another network, or in the service's own pages.",
+    Why.NO_CONTROL: "One user whose photo the service is known to show.",
+    Why.CONTROL_FAILED: "The same question from another network, or in the service's own pages.",
+    Why.NO_ANSWER: "The same question when the service answers.",
+    Why.SOMEBODYS_PHOTO: "The same question from another network: a cache may hand one answer to everybody.",
+    Why.OTHERWISE: "The same question from another network, or in the service's own pages.",
+}
