@@ -18,6 +18,7 @@ from auditor.collectors.contract import WorkloadRefused, observed
 from auditor.doubt.answers import Everybody
 from auditor.doubt.settling import unfold
 from auditor.doubt.stored import read_again, read_everybody, remember_earlier, write_again
+from auditor.doubt.suspicion import IN_A_ROW
 from auditor.doubt.wording import NAMES
 from auditor.exceptions import true_here
 from auditor.model import Observation, Reason, Status, User, Way, Workload
@@ -49,6 +50,8 @@ async def ask_again(
     `baseline`: the run that this one is held against, where it is there. `reports`: the folder in which earlier runs of
     the tenant are looked for.
     """
+    if int(run.manifest["scope"]["in_scope"]) < IN_A_ROW:
+        return
     await asyncio.to_thread(remember_earlier, run, baseline, reports)
     everybody = await asyncio.to_thread(_everybody, run)
     believed = true_here(run.manifest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -39,6 +39,7 @@ from auditor.photos import RECIPE
 from auditor.repetition import Tile, repeated_tiles, settled
 from auditor.runs import frames
 from auditor.runs.folder import RunFolder, observations_part, users_part, verdicts_part
+from auditor.runs.view import RunView
 from auditor.shortcut import Shortcut
 
 LEARNED = frozenset({Status.PHOTO, Status.PLACEHOLDER, Status.ABSENT, Status.UNREADABLE})
@@ -70,32 +71,81 @@ def judge_run(run: RunFolder, require: Sequence[Workload], progress: Progress) -
     `require`: workloads of which everything must have been learned. A run that was finished before stays so, with the
     pictures that it keeps.
     """
-    workloads = [Workload(name) for name in run.manifest["configured"]]
-    tiles = repeated_tiles(run, workloads)
-    doubt = doubt_of(run, tiles)
-    owners = _owners(run, Workload(run.manifest["reference"]), tiles, doubt)
+
+    def write(shard: int, _users: pd.DataFrame, verdicts: pd.DataFrame) -> None:
+        made = pa.Table.from_pandas(verdicts, schema=frames.schema(VERDICT_COLUMNS), preserve_index=False)
+        run.write_part(verdicts_part(shard), made)
+        progress.advance("judging", int(verdicts["user_id"].nunique()))
+
     progress.start("judging", int(run.manifest["scope"]["in_scope"]))
+    found, wanted = _judged(run, run.manifest, require, write)
+    if run.manifest["photos"] == "drift" and not run.finished:
+        run.drop_pictures(wanted)
+    now = datetime.now(UTC).replace(microsecond=0).isoformat()
+    if run.finished:
+        run.update(**found, judged_again=now)
+    else:
+        run.finish(**found, finished=now)
+    progress.done("judging")
+
+
+def can_be_judged_otherwise(run: RunFolder, exceptions: Mapping[str, Any]) -> bool:
+    """Whether other exceptions change what is believed of a finished run, which still has what it was judged from."""
+    if not run.finished or run.manifest.get("recipe") != RECIPE or run.manifest.get("fingerprints_dropped"):
+        return False
+    return true_here(run.manifest) != true_here({**run.manifest, EXCEPTIONS: exceptions})
+
+
+def judged_under(run: RunFolder, exceptions: Mapping[str, Any]) -> RunView:
+    """A finished run as if it had been judged under these exceptions; the run itself stays as it is."""
+    users: list[pd.DataFrame] = []
+    parts: list[pd.DataFrame] = []
+
+    def take(_shard: int, people: pd.DataFrame, verdicts: pd.DataFrame) -> None:
+        users.append(people)
+        parts.append(verdicts)
+
+    manifest = {**run.manifest, EXCEPTIONS: exceptions}
+    require = tuple(Workload(name) for name in manifest.get("require", ()))
+    found, _ = _judged(run, manifest, require, take)
+    view = run.view()
+    return RunView(
+        {**manifest, **found}, pd.concat(users, ignore_index=True), pd.concat(parts, ignore_index=True), view.photos
+    )
+
+
+def _judged(
+    run: RunFolder,
+    manifest: Mapping[str, Any],
+    require: Sequence[Workload],
+    take: Callable[[int, pd.DataFrame, pd.DataFrame], None],
+) -> tuple[dict[str, Any], frozenset[str]]:
+    """Judge every shard under a manifest, and hand each shard's users and verdicts on.
+
+    What the manifest says of it then, and the digests of the pictures of drifting users.
+    """
+    workloads = [Workload(name) for name in manifest["configured"]]
+    tiles = repeated_tiles(run, workloads)
+    doubt = doubt_of(run, tiles, true_here(manifest))
+    owners = _owners(run, Workload(manifest["reference"]), tiles, doubt)
     tally: Counter[tuple[str, str]] = Counter()
     reasons: Counter[tuple[str, str]] = Counter()
     counts: Counter[str] = Counter()
     learned: Counter[str] = Counter()
     wanted: set[str] = set()
-    entries, accepted = of_manifest(run.manifest), Counter[tuple[str, str]]()
+    entries, accepted = of_manifest(manifest), Counter[tuple[str, str]]()
     applied: list[Applied] = []
     for shard in range(run.shards):
         users: pd.DataFrame = run.read_part(users_part(shard)).to_pandas()
         parts = [run.read_part(observations_part(workload, shard)) for workload in workloads]
         observations = doubt.applied(settled(pa.concat_tables(parts), tiles))
-        verdicts = judge(users, observations.to_pandas(), run.manifest["reference"])
+        verdicts = judge(users, observations.to_pandas(), manifest["reference"])
         _diagnose(verdicts, observations, users, owners)
         _note_shared(verdicts, owners.shared)
         if entries:
-            applied.append(apply(entries, day_of(run.manifest), users, verdicts))
+            applied.append(apply(entries, day_of(manifest), users, verdicts))
             verdicts["accepted"] = applied[-1].sentences
-        run.write_part(
-            verdicts_part(shard),
-            pa.Table.from_pandas(verdicts, schema=frames.schema(VERDICT_COLUMNS), preserve_index=False),
-        )
+        take(shard, users, verdicts)
         tally.update(zip(verdicts["workload"], verdicts["verdict"], strict=True))
         answered_for = verdicts[verdicts["accepted"] != ""]
         accepted.update(zip(answered_for["workload"], answered_for["verdict"], strict=True))
@@ -105,16 +155,11 @@ def judge_run(run: RunFolder, require: Sequence[Workload], progress: Progress) -
         learned.update(verdicts.loc[verdicts["status"].isin(LEARNED), "workload"])
         drifting = set(verdicts.loc[verdicts["verdict"].isin(DRIFT), "user_id"])
         wanted.update(verdicts.loc[verdicts["user_id"].isin(drifting), "sha256"])
-        progress.advance("judging", len(users))
-    if run.manifest["photos"] == "drift" and not run.finished:
-        run.drop_pictures(frozenset(wanted - {""}))
-    refusals = run.manifest.get("refusals", {})
-    facts = _tenant_facts(
-        reasons, counts, refusals, run.manifest.get("photo_updates"), str(run.manifest.get("app") or "")
-    )
+    refusals = manifest.get("refusals", {})
+    facts = _tenant_facts(reasons, counts, refusals, manifest.get("photo_updates"), str(manifest.get("app") or ""))
     facts += [one for outcome in doubt.outcomes if (one := fact(outcome, counts[outcome.suspicion.workload]))]
     incomplete = [_told(sentence, refusals) for sentence in _incomplete(reasons, counts, learned, require)]
-    if problem := run.manifest["scope"].get("problem"):
+    if problem := manifest["scope"].get("problem"):
         incomplete.insert(0, f"The directory's list may not be whole: {problem}. To mend it: audit again.")
     found = {
         "complete": not incomplete,
@@ -132,14 +177,9 @@ def judge_run(run: RunFolder, require: Sequence[Workload], progress: Progress) -
         "require": [str(workload) for workload in require],
     }
     if entries:
-        told = outcome(entries, day_of(run.manifest), applied)
-        found[EXCEPTIONS] = run.manifest[EXCEPTIONS] | {"outcome": told}
-    now = datetime.now(UTC).replace(microsecond=0).isoformat()
-    if run.finished:
-        run.update(**found, judged_again=now)
-    else:
-        run.finish(**found, finished=now)
-    progress.done("judging")
+        told = outcome(entries, day_of(manifest), applied)
+        found[EXCEPTIONS] = manifest[EXCEPTIONS] | {"outcome": told}
+    return found, frozenset(wanted - {""})
 
 
 def lacking_pictures(run: RunFolder, shortcut: Shortcut) -> dict[Workload, dict[int, set[str]]]:
@@ -152,7 +192,7 @@ def lacking_pictures(run: RunFolder, shortcut: Shortcut) -> dict[Workload, dict[
         return {}
     workloads = [Workload(name) for name in run.manifest["configured"]]
     tiles = repeated_tiles(run, workloads) if keeps == "drift" else {}
-    doubt = doubt_of(run, tiles)
+    doubt = doubt_of(run, tiles, true_here(run.manifest))
     lacking: dict[Workload, dict[int, set[str]]] = {}
     for shard in range(run.shards):
         carried = [
@@ -203,11 +243,10 @@ class _Known:
     """The user ids of those who have one picture, picture by picture."""
 
 
-def doubt_of(run: RunFolder, tiles: Mapping[Tile, int], believed: frozenset[tuple[str, str]] | None = None) -> Doubt:
-    """What is not to be judged as it was heard. `believed`: instead of what the run's own exceptions say is so here."""
+def doubt_of(run: RunFolder, tiles: Mapping[Tile, int], believed: frozenset[tuple[str, str]]) -> Doubt:
+    """What is not to be judged as it was heard. `believed`: (workload, kind) of what is so in this tenant."""
     everybody = read_everybody(run, tiles)
-    again = read_again(run, everybody.user_ids)
-    return Doubt(unfold(everybody, again, true_here(run.manifest) if believed is None else believed))
+    return Doubt(unfold(everybody, read_again(run, everybody.user_ids), believed))
 
 
 def _owners(run: RunFolder, reference: Workload, tiles: Mapping[Tile, int], doubt: Doubt) -> _Known:

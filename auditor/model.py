@@ -259,8 +259,10 @@ FAULT_REASONS = frozenset(
 )
 """Reasons that speak of a fault, of throttling or of a refusal: one such copy makes a run incomplete."""
 
-DOUBTFUL_LOOKS = "doubtful"
+UNDECIDED_LOOKS = "undecided"
 """How the signal `looks` of a photo begins that might be a placeholder: repetition over accounts settles it."""
+UNDECIDED_LOOKS_BEFORE = "doubtful"
+"""The same in runs of version 0.1."""
 
 OWN = "own"
 """The signal that names what in an answer is this user's own (a profile, an account, a plan, a file). An answer that

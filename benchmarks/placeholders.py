@@ -16,7 +16,7 @@ and Devanagari letters are built from strokes where no font has them, and script
 Other fonts, other numbers: only runs on the same machine compare exactly.
 
 Columns: pictures drawn; called placeholder, in percent, in all, per size, as PNG and as JPEG; called placeholder when
-the same picture is on 20 accounts; doubtful photos, in percent; and which kinds were named.
+the same picture is on 20 accounts; undecided photos, in percent; and which kinds were named.
 """
 
 from __future__ import annotations
@@ -1577,7 +1577,7 @@ class Tally:
     made: Counter[str] = field(default_factory=Counter)
     called: Counter[str] = field(default_factory=Counter)
     repeated: int = 0
-    doubtful: int = 0
+    undecided: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
 
     def add(self, sample: Sample, once: Classification, often: Classification) -> None:
@@ -1585,20 +1585,20 @@ class Tally:
             self.made[key] += 1
             self.called[key] += once.placeholder
         self.repeated += often.placeholder
-        self.doubtful += once.doubtful
+        self.undecided += once.undecided
         self.kinds[str(once.kind)] += once.placeholder
 
     def merge(self, other: Tally) -> None:
         for mine, theirs in ((self.made, other.made), (self.called, other.called), (self.kinds, other.kinds)):
             mine.update(theirs)
         self.repeated += other.repeated
-        self.doubtful += other.doubtful
+        self.undecided += other.undecided
 
     def row(self, name: str) -> str:
         total = self.made["all"]
         keys = ("all", *map(str, SIZES), "PNG", "JPEG")
         cells = [f"{100 * self.called[key] / self.made[key]:6.1f}" if self.made[key] else "     -" for key in keys]
-        cells += [f"{100 * self.repeated / total:6.1f}", f"{100 * self.doubtful / total:6.1f}"]
+        cells += [f"{100 * self.repeated / total:6.1f}", f"{100 * self.undecided / total:6.1f}"]
         kinds = " ".join(f"{kind}:{number}" for kind, number in self.kinds.most_common() if number)
         return f"{name:28}{total:6} {''.join(cells)}  {kinds}"
 
@@ -1631,7 +1631,7 @@ class Examples:
         name = f"{generator.name}_{sample.index:03}_{sample.side}_{coded}"
         decode(sample.data).save(where / f"{name}.png")
         with (where / "signals.txt").open("a", encoding="utf-8") as signals:
-            signals.write(f"{name}\t{once.kind or once.look}\tdoubtful={once.doubtful}\t{once.signal}\n")
+            signals.write(f"{name}\t{once.kind or once.look}\tundecided={once.undecided}\t{once.signal}\n")
 
 
 def measure(generator: Generator, count: int, quick: bool, examples: Examples) -> Tally:

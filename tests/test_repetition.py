@@ -1,4 +1,4 @@
-"""A doubtful picture that many accounts have is a placeholder; a photo that many have is not."""
+"""An undecided picture that many accounts have is a placeholder; a photo that many have is not."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def tile(text: str, quality: int) -> Fingerprint:
 TILE, SAME_TILE = tile("AB", 80), tile("AB", 92)
 
 
-def seen(number: int, picture: Fingerprint, workload: Workload = Workload.YAMMER, *, doubtful: bool) -> Observation:
-    signals = {"looks": "doubtful: it may be a tile"} if doubtful else {}
+def seen(number: int, picture: Fingerprint, workload: Workload = Workload.YAMMER, *, undecided: bool) -> Observation:
+    signals = {"looks": "undecided: it may be a tile"} if undecided else {}
     return Observation(
         f"id-{number}", workload, Status.PHOTO, Way.USERS_LIST, datetime(2026, 1, 1, tzinfo=UTC),
         fingerprint=picture, signals=signals,
@@ -55,24 +55,24 @@ def statuses(run: RunFolder) -> list[str]:
     return [status for part in parts for status in settled(part, tiles).column("status").to_pylist()]
 
 
-def test_a_doubtful_tile_on_many_accounts_is_a_placeholder_in_every_shard(tmp_path: Path) -> None:
+def test_an_undecided_tile_on_many_accounts_is_a_placeholder_in_every_shard(tmp_path: Path) -> None:
     pictures = [TILE, SAME_TILE] * 4
-    run = run_with(tmp_path, [seen(number, picture, doubtful=True) for number, picture in enumerate(pictures)])
+    run = run_with(tmp_path, [seen(number, picture, undecided=True) for number, picture in enumerate(pictures)])
     assert statuses(run) == ["placeholder"] * len(pictures)
 
 
-def test_a_doubtful_tile_on_a_few_accounts_stays_a_photo(tmp_path: Path) -> None:
-    run = run_with(tmp_path, [seen(number, TILE, doubtful=True) for number in range(REPEATED - 1)])
+def test_an_undecided_tile_on_a_few_accounts_stays_a_photo(tmp_path: Path) -> None:
+    run = run_with(tmp_path, [seen(number, TILE, undecided=True) for number in range(REPEATED - 1)])
     assert set(statuses(run)) == {"photo"}
 
 
-def test_what_did_not_look_doubtful_stays_a_photo_however_many_have_it(tmp_path: Path) -> None:
-    run = run_with(tmp_path, [seen(number, TILE, doubtful=False) for number in range(9)])
+def test_what_did_not_look_undecided_stays_a_photo_however_many_have_it(tmp_path: Path) -> None:
+    run = run_with(tmp_path, [seen(number, TILE, undecided=False) for number in range(9)])
     assert set(statuses(run)) == {"photo"}
 
 
 def test_the_signal_says_on_how_many_accounts_the_picture_lies(tmp_path: Path) -> None:
-    run = run_with(tmp_path, [seen(number, TILE, doubtful=True) for number in range(7)])
+    run = run_with(tmp_path, [seen(number, TILE, undecided=True) for number in range(7)])
     part = settled(run.read_part(observations_part(Workload.YAMMER, 0)), repeated_tiles(run, [Workload.YAMMER]))
     looks = [json.loads(signals)["looks"] for signals in part.column("signals").to_pylist()]
     assert all(text.split(":")[0] in {"initials", "default"} for text in looks)

@@ -10,7 +10,7 @@ import click
 
 from auditor.cli.ending import endings
 from auditor.cli.options import output_option, print_json
-from auditor.cli.outcome import view_with
+from auditor.cli.outcome import judged_with
 from auditor.exceptions import EXCEPTIONS, day_of, drafted, read_file, recorded_file
 from auditor.model import DRIFT, Verdict, Workload
 from auditor.report.facts import read
@@ -47,7 +47,7 @@ def check_command(file: Path, run_path: Path | None, output: str) -> None:
         applied = recorded_file(file)
         day = datetime.now(UTC).date()
         if run_path is not None:
-            view = view_with(open_run(run_path, exclusive=False).view(), applied)
+            view = judged_with(open_run(run_path, exclusive=False), applied)
             applied, day = view.manifest[EXCEPTIONS], day_of(view.manifest)
         if output == "json":
             print_json(applied)

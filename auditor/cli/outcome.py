@@ -16,6 +16,7 @@ from auditor.changes.sides import can_compare, read_side
 from auditor.cli.options import print_json
 from auditor.collection import Progress
 from auditor.exceptions import EXCEPTIONS, apply, day_of, of_manifest, outcome
+from auditor.judgement import can_be_judged_otherwise, judged_under
 from auditor.report import Tally, print_summary, tally, write_report
 from auditor.report.carried import read as read_carried
 from auditor.report.document import head
@@ -47,7 +48,7 @@ def draw(
     progress.start("report", None)
     changes, kept = _since_baseline(run, progress)
     kept = kept and is_recorded(run, target / CHANGES_TABLE)
-    view = view_with(run.view(), exceptions)
+    view = judged_with(run, exceptions)
     if run.lock is not None:
         # Noted before and after: a report that breaks off must be found too when somebody is erased.
         record(run, target, redact=redact, templates=templates, exceptions=exceptions)
@@ -101,6 +102,13 @@ def draw_again(run: RunFolder, progress: Progress) -> list[Path]:
     return pages
 
 
+def judged_with(run: RunFolder, exceptions: Mapping[str, Any] | None) -> RunView:
+    """The finished run as these exceptions make it; None leaves it as it was judged."""
+    if exceptions is not None and can_be_judged_otherwise(run, exceptions):
+        return judged_under(run, exceptions)
+    return view_with(run.view(), exceptions)
+
+
 def view_with(view: RunView, exceptions: Mapping[str, Any] | None) -> RunView:
     """The view as if these exceptions had been accepted instead of the run's own; None leaves it as it is."""
     if exceptions is None:
@@ -125,7 +133,7 @@ def present(
 
     Prints nothing where `output` is `line`: that comes at the very end (see `auditor.cli.logline`).
     """
-    view = view_with(run.view(), exceptions)
+    view = judged_with(run, exceptions)
     counts = tally(view)
     if output == "json":
         where = {"run_folder": str(run.path.resolve()), "page": str(page.resolve())}
@@ -142,7 +150,9 @@ def present(
     if carried := read_carried(view.manifest):
         for sentence in carried.sentences:
             click.echo(visible(sentence))
-    for sentence in run.manifest.get("incomplete_because", []):
+    for fact in view.manifest.get("tenant_facts", []):
+        click.echo(visible(f"True for the whole tenant: {fact.get('sentence', '')}"))
+    for sentence in view.manifest.get("incomplete_because", []):
         click.echo(visible(f"Incomplete: {sentence}"))
     click.echo(f"Report: {page.resolve()}")
     return counts

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from auditor.collectors.contract import Keep
-from auditor.model import DOUBTFUL_LOOKS, Fingerprint, Reason, Status
+from auditor.model import UNDECIDED_LOOKS, Fingerprint, Reason, Status
 from auditor.photos import PictureTooLarge, UnreadablePicture, classify, fingerprint
 
 READINGS = 4
@@ -26,7 +26,7 @@ class Looked:
     digest: str = ""
     """SHA-256 of bytes that hold no image."""
     looks: str = ""
-    """Which kind of placeholder it was taken for, or that it is doubtful, and why; a signal."""
+    """Which kind of placeholder it was taken for, or that it is undecided, and why; a signal."""
     broken: bool = False
     """Whether bytes came that hold no image, and could not be proved to be what the service keeps."""
 
@@ -79,4 +79,4 @@ def _look_now(data: bytes, keep: Keep) -> Looked:
     looks = classify(made)
     if looks.placeholder:
         return Looked(Status.PLACEHOLDER, made, looks=f"{looks.kind}: {looks.signal}")
-    return Looked(Status.PHOTO, made, looks=f"{DOUBTFUL_LOOKS}: {looks.signal}" if looks.doubtful else "")
+    return Looked(Status.PHOTO, made, looks=f"{UNDECIDED_LOOKS}: {looks.signal}" if looks.undecided else "")

@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 
 from auditor.doubt.answers import STATUSES, Answers, Before, Everybody
 from auditor.doubt.settling import Again
-from auditor.model import DOUBTFUL_LOOKS, OWN, Column, Fingerprint, Observation, Reason, Status, Workload
-from auditor.repetition import Tile
+from auditor.model import OWN, Column, Fingerprint, Observation, Reason, Status, Workload
+from auditor.repetition import Tile, undecided
 from auditor.runs import frames
 from auditor.runs.baselines import usable
 from auditor.runs.folder import (
@@ -91,7 +91,7 @@ def _answers(run: RunFolder, workload: Workload, place_of: Mapping[str, int], ti
         part = part.filter(part["judged"])
         signals = part["signals"]
         carries = pc.match_substring(signals, f'"{OWN}": "').to_pylist()
-        perhaps = pc.match_substring(signals, f'"looks": "{DOUBTFUL_LOOKS}').to_pylist()
+        perhaps = undecided(part).to_pylist()
         moments = pc.cast(part["observed_at"], pa.timestamp("ms", tz="UTC")).cast("int64").to_pylist()
         columns = (part[name].to_pylist() for name in ("user_id", "status", "read_in", "phash", "dhash", "sha256"))
         for user_id, said, read_in, hashed, dhash, digest, carried, may_be, moment in zip(

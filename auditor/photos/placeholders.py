@@ -36,7 +36,7 @@ class PlaceholderKind(StrEnum):
     SILHOUETTE = "silhouette"
     BLANK = "blank"
     DEFAULT = "default"
-    """Looks doubtful alone, and many accounts have it."""
+    """Undecided alone, and many accounts have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Classification:
     kind: PlaceholderKind
     signal: str
     """What decided, as a sentence."""
-    doubtful: bool = False
+    undecided: bool = False
     """A photo that has some of the looks of a placeholder: repetition over accounts may settle it."""
 
     @property
@@ -57,7 +57,7 @@ class Classification:
 
 
 REPEATED = 5
-"""Accounts that must have a doubtful picture before it counts as a default image."""
+"""Accounts that must have an undecided picture before it counts as a default image."""
 
 _PLAINLY = 0.98
 """Likelihood of a photo from which one look is enough, as it is for nearly every photo."""
@@ -75,7 +75,7 @@ def classify(fingerprint: Fingerprint, repeated: int = 1) -> Classification:
     Args:
         fingerprint: of the current recipe.
         repeated: on how many accounts the same picture was seen. Many settle a picture that already looks
-            doubtful; they never make a placeholder of a portrait or a logo.
+            undecided; they never make a placeholder of a portrait or a logo.
 
     Raises:
         ValueError: the fingerprint was made by another recipe.
@@ -94,7 +94,7 @@ def classify(fingerprint: Fingerprint, repeated: int = 1) -> Classification:
         return Classification(
             Look.PLACEHOLDER, PlaceholderKind.DEFAULT, f"{repeated} accounts have the same picture. {signal}"
         )
-    return Classification(Look.PHOTO, PlaceholderKind.NONE, signal, doubtful=True)
+    return Classification(Look.PHOTO, PlaceholderKind.NONE, signal, undecided=True)
 
 
 def _looked_at(descriptor: Descriptor) -> tuple[dict[str, float], float]:

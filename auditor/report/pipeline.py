@@ -155,6 +155,9 @@ def _summary(facts: Facts, tally: Tally, *, redact: bool) -> Iterator[str]:
     if facts.incomplete_because:
         yield from ("", "### Incomplete", "")
         yield from (f"- {said(reason)}" for reason in facts.incomplete_because)
+    if facts.tenant_facts:
+        yield from ("", "### True for the whole tenant", "")
+        yield from (f"- {said(fact.sentence)}" for fact in facts.tenant_facts)
     if tally.causes:
         yield from ("", "### Causes", "", "| cause | users | copies |", "| --- | ---: | ---: |")
         for cause in tally.causes:

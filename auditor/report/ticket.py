@@ -126,6 +126,8 @@ class Ticket:
     gaps: tuple[Gap, ...]
     not_asked: tuple[tuple[str, str], ...]
     """(workload, why) for each workload that was left out."""
+    whole_tenant: tuple[str, ...]
+    """What is true of the whole tenant, a sentence each."""
     clients: str
     incomplete: bool
     """Whether a copy stayed unknown through a fault, throttling or a refusal for everyone."""
@@ -162,6 +164,7 @@ def ticket(view: RunView, *, fresh: bool = False) -> Ticket:
         not_asked=tuple(
             (wording.workload(name), why) for name, why in facts.off if name not in rows
         ),
+        whole_tenant=tuple(fact.sentence for fact in facts.tenant_facts),
         clients=wording.CLIENTS,
         incomplete=any(_counts_as_incomplete(row, view.manifest) for row in rows.values()),
     )  # fmt: skip

@@ -113,6 +113,7 @@ def _sections(one: Ticket) -> Iterator[tuple[str, list[str]]]:
         ("Worth knowing", notes),
         ("Why a copy is not there, or was not read", [_explained(item) for item in one.explanations]),
         ("Could not be read with this sign-in", gaps),
+        ("True for the whole tenant", list(one.whole_tenant)),
         ("Not asked", [f"{name}: {why}." for name, why in one.not_asked]),
     ):
         if told:

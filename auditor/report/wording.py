@@ -168,6 +168,16 @@ TROUBLES: dict[str, Trouble] = {
         "Two accounts of the service answer to this user’s addresses.",
         "Find out which one is the user’s, and mend the addresses of the other.",
     ),
+    Reason.DOUBTFUL: Trouble(
+        "Everybody got the same answer, so it is not believed",
+        "The service answered many users alike and could not prove that it meant each of them.",
+        "Audit again later. If it really is so in this tenant, say so in the accepted exceptions ([[true_here]]).",
+    ),
+    Reason.MAILBOX_NOT_KNOWN: Trouble(
+        "Whether there is a mailbox is not known",
+        "Exchange has no photo of this user, and neither the plans nor the mailbox settings could be read.",
+        "Grant the app MailboxSettings.Read, or leave these accounts out of the scope.",
+    ),
     Reason.ENGAGE_NOT_SUBSCRIBED: Trouble(
         "No Viva Engage here",
         "This tenant has no Viva Engage, or it is switched off.",
@@ -324,6 +334,9 @@ CAUSES: dict[str, str] = {
     "photo_of_another_user": "Another user’s photo",
     "edited_copy": "The same photograph, edited",
     "unexplained": "No readable signal tells why",
+    "answered_alike": "Everybody got the same answer, so it is not believed",
+    "answered_otherwise": "Asked another way, the service answered otherwise",
+    "true_of_everybody": "True of nearly everybody",
     "": "No cause named",
 }
 

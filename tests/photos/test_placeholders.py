@@ -59,13 +59,13 @@ def test_what_somebody_chose_is_no_placeholder(draw, side):
     assert sum(item.placeholder for item in found) <= 1
 
 
-def test_repetition_settles_only_what_looks_doubtful():
-    doubtful = [item for item in made(stand_ins.strokes_on_disk, 48, "doubt", 60) if classify(item).doubtful]
-    for item in doubtful:
+def test_repetition_settles_only_what_looks_undecided():
+    undecided = [item for item in made(stand_ins.strokes_on_disk, 48, "doubt", 60) if classify(item).undecided]
+    for item in undecided:
         assert not classify(item, repeated=1).placeholder
         assert classify(item, repeated=50).kind == "default"
     for item in made(stand_ins.cartoon, 300, "logo"):
-        if not classify(item).doubtful:
+        if not classify(item).undecided:
             assert not classify(item, repeated=1000).placeholder
 
 
