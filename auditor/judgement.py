@@ -31,6 +31,7 @@ from auditor.model import (
     FAULT_REASONS,
     VERDICT_COLUMNS,
     Fingerprint,
+    Reason,
     Status,
     Verdict,
     Workload,
@@ -378,7 +379,12 @@ def _case(
 
 def _alike(reasons: Mapping[tuple[str, str], int], counts: Mapping[str, int]) -> Iterable[tuple[str, str]]:
     """(workload, reason) where a workload answered everyone in the same way; one user alone proves nothing."""
-    return ((workload, reason) for (workload, reason), count in reasons.items() if count == counts[workload] > 1)
+    return (
+        (workload, reason)
+        for (workload, reason), count in reasons.items()
+        # What is doubtful is told by whoever doubts it.
+        if count == counts[workload] > 1 and reason != Reason.DOUBTFUL
+    )
 
 
 def _tenant_facts(
@@ -404,7 +410,10 @@ def _incomplete(
     """
     sentences = []
     for (workload, reason), count in sorted(reasons.items()):
-        if reason in FAULT_REASONS:
+        if reason == Reason.DOUBTFUL:
+            told = f"{count} of {counts[workload]} copies are not believed"
+            sentences.append(f"{workload}: {told}, because many users got the same answer.")
+        elif reason in FAULT_REASONS:
             sentences.append(f"{workload}: {count} of {counts[workload]} copies could not be learned ({reason}).")
         elif not learned.get(workload) and counts[workload] > 1 and reason not in EXEMPT_REASONS:
             sentences.append(f"{workload}: the service refused everyone ({reason}).")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable
 from datetime import date
@@ -11,7 +12,18 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from auditor.exceptions import ExceptionsError, apply, drafted, of_manifest, outcome, read_file, recorded
+from auditor.exceptions import (
+    ExceptionsError,
+    apply,
+    drafted,
+    of_manifest,
+    outcome,
+    read_file,
+    read_true_here,
+    recorded,
+    recorded_file,
+    true_here,
+)
 from tests.test_docs import CHECKOUT, blocks
 
 DAY = date(2026, 11, 26)
@@ -129,12 +141,13 @@ def test_what_the_manifest_holds_is_read_back_as_it_was(write: Write) -> None:
 
 
 def test_the_example_of_the_page_can_be_used(write: Write) -> None:
-    (example,) = blocks(CHECKOUT / "docs" / "exceptions.md", "toml")
+    example, so_here = blocks(CHECKOUT / "docs" / "exceptions.md", "toml")
     entries = read_file(write(example))
     assert [entry.user or dict(entry.filter) for entry in entries] == [
         "ada@contoso.com",
         {"domain": "fabrikam.example", "user_type": "guest"},
     ]
+    assert [entry.kinds for entry in read_true_here(write(so_here))] == [("absent",)]
 
 
 def test_an_empty_file_accepts_nothing(write: Write) -> None:
@@ -194,3 +207,44 @@ def test_a_drafted_entry_is_toml_whatever_the_names_are(write: Write) -> None:
     assert "\u202e" not in text
     (read,) = read_file(write(text))
     assert (read.sha256, read.reference_sha256, read.until) == ("bb" * 32, "aa" * 32, date(2027, 1, 1))
+
+
+# -- what is so here ----------------------------------------------------------------------------------------
+
+SO = """
+[[true_here]]
+workload = ["exchange", "sharepoint"]
+kind = "absent"
+reason = "Nobody may set one"
+who = "Grace"
+until = 2027-03-31
+"""
+
+
+def test_what_is_so_here_stands_beside_what_is_accepted_and_is_read_back(write: Write) -> None:
+    file = write(ENTRY + SO)
+    assert len(read_file(file)) == 1
+    (entry,) = read_true_here(file)
+    assert (entry.workloads, entry.kinds) == (("exchange", "sharepoint"), ("absent",))
+    manifest = {"started": "2027-03-31T23:00:00+00:00", "exceptions": recorded_file(file)}
+    assert true_here(manifest) == {("exchange", "absent"), ("sharepoint", "absent")}
+    assert true_here(manifest | {"started": "2027-04-01T00:00:00+00:00"}) == frozenset()
+    assert true_here({"started": "2027-04-01T00:00:00+00:00"}) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ('kind = "absent"', 'kind = "away"', "kind is 'away'"),
+        ('kind = "absent"', "", "has no kind"),
+        ('reason = "Nobody may set one"', "", "has no reason"),
+        ('who = "Grace"', 'who = "Grace"\nuser = "ada@contoso.com"', "has 'user'"),
+        ("until = 2027-03-31", 'until = "soon"', "has no until"),
+    ],
+)
+def test_a_wrong_entry_about_what_is_so_here_is_named_with_its_line(
+    write: Write, before: str, after: str, told: str
+) -> None:
+    with pytest.raises(ExceptionsError, match=re.escape(told)) as caught:
+        read_true_here(write(SO.replace(before, after)))
+    assert "[[true_here]] entry 1 (line 2)" in str(caught.value)
