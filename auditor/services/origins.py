@@ -56,10 +56,12 @@ def _can_be_a_host(host: str) -> bool:
     if ":" in host:
         return True
     try:
-        sent = httpx.URL(f"https://{host}/").raw_host.decode("ascii").lower()
+        url = httpx.URL(f"https://{host}/")
+        # Reading `host` raises where `xn--…` cannot be decoded, and httpx reads it when it sends a request.
+        sent, readable = url.raw_host.decode("ascii").lower(), url.host
     except (httpx.InvalidURL, ValueError):
         return False
-    return len(sent) <= 253 and all(_LABEL.fullmatch(label) for label in sent.split("."))
+    return bool(readable) and len(sent) <= 253 and all(_LABEL.fullmatch(label) for label in sent.split("."))
 
 
 def resolve(base: str, location: str) -> str:
