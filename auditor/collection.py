@@ -21,7 +21,17 @@ import pyarrow as pa
 
 from auditor.collectors.build import Services
 from auditor.collectors.contract import Collector, Known, Unchanged, WorkloadRefused, now, observed, unknown
-from auditor.collectors.yammer import ASKED_BESIDES_THE_LIST, FEW, Found, Yammer, addresses_of, is_living, join
+from auditor.collectors.yammer import (
+    ASKED_BESIDES_THE_LIST,
+    CONTROLS,
+    FEW,
+    Found,
+    Yammer,
+    addresses_of,
+    is_living,
+    join,
+    spread,
+)
 from auditor.directory import Listed, census
 from auditor.model import FINGERPRINT_COLUMNS, Column, Observation, Reason, Status, User, Way, Workload
 from auditor.runs import frames
@@ -355,10 +365,9 @@ class Accounts:
         return []
 
     def controls(self) -> list[Found]:
-        """The first account in use and the last: those that Viva Engage should find by their addresses."""
-        places = sorted(place for found in self.living.values() for place in found)
-        ends = {places[0], places[-1]} if places else set()
-        return [found for _, found in sorted(_read_places(self.pages, ends).items())]
+        """A few accounts in use, over the whole list: Viva Engage should find them by their addresses."""
+        places = spread(sorted({place for found in self.living.values() for place in found}), CONTROLS)
+        return [found for _, found in sorted(_read_places(self.pages, set(places)).items())]
 
 
 async def _engage(
@@ -480,16 +489,12 @@ def _likeliest_unlisted(run: RunFolder, accounts: Accounts, before: Collection[s
             if not accounts.places(user):
                 likely = user.enabled and user.licensed and user.user_type == "Member"
                 ranked[0 if user.id in before else 1 if likely else 2].append((shard, user.id))
-    picked = _spread(ranked[0], ASKED_BESIDES_THE_LIST // 2)
+    picked = spread(ranked[0], ASKED_BESIDES_THE_LIST // 2)
     for rank in (1, 2, 0):
         left = [one for one in ranked[rank] if one not in picked]
-        picked += _spread(left, ASKED_BESIDES_THE_LIST - len(picked))
+        picked += spread(left, ASKED_BESIDES_THE_LIST - len(picked))
     wanted = {user_id for _, user_id in picked}
     return [user for shard in sorted({shard for shard, _ in picked}) for user in run.users(shard) if user.id in wanted]
-
-
-def _spread(of: Sequence[tuple[int, str]], most: int) -> list[tuple[int, str]]:
-    return [of[number * len(of) // most] for number in range(most)] if len(of) > most else list(of)
 
 
 PAGE_ATTEMPTS = 4

@@ -41,8 +41,8 @@ ASKED_BESIDES_THE_LIST = 6
 """So many users who are not in the list are asked for by address before the list is believed to be whole."""
 ADDRESSES_EACH = 2
 """By so many of their addresses: the primary one and the user principal name."""
-CONTROLS = 2
-"""So many accounts that are known to exist are tried until one is found by its address."""
+CONTROLS = 3
+"""So many accounts that are known to exist are tried until one is found by its address: one may be refused alone."""
 PAGES_AGAIN = 4
 """So many pages of the list are read for users who are asked for once more and had been asked for by address."""
 AMBIGUOUS = "more than one Viva Engage account goes by this user's addresses"
@@ -83,6 +83,7 @@ class Account(Protocol):
 
 
 A = TypeVar("A", bound=Account)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,13 +277,6 @@ class Yammer:
         return join(user, [await self._look_at(one, None, anew=True) for one in accounts], way)
 
     async def _by_email(self, user: User, known: Known | None, page: Sequence[EngageUser]) -> list[Seen]:
-        if not any(can_be_asked(address) for address in addresses_of(user)):
-            return [
-                observed(
-                    user, self.workload, Status.UNKNOWN, Way.BY_EMAIL, reason=Reason.UNKNOWN_ADDRESS,
-                    detail=CANNOT_BE_ASKED,
-                )
-            ]  # fmt: skip
         accounts = await self._accounts_of(user, home_network(one.network for one in page))
         seen = join(user, [await self._look_at(one, known) for one in accounts], Way.BY_EMAIL)
         defaults = {one.id for one in page if one.id and one.has_default}
@@ -295,7 +289,10 @@ class Yammer:
         `most`: by how many of the user's addresses to ask.
         """
         found: list[list[EngageUser]] = []
-        for address in [one for one in addresses_of(user) if can_be_asked(one)][:most]:
+        addresses = [one for one in addresses_of(user) if can_be_asked(one)]
+        if not addresses:
+            raise ServiceError(CANNOT_BE_ASKED, reason=Reason.UNKNOWN_ADDRESS)
+        for address in addresses[:most]:
             found.append(_answered_now(await self.engage.by_email(address)))
             if any(is_living(one, home) for one in found[-1]):
                 break
@@ -320,8 +317,7 @@ class Yammer:
             if not signed_in.addresses:
                 return True
             controls = [signed_in]
-        # The first and the last of them: the list may have moved since it was read.
-        for one in [controls[0], *controls[:0:-1]][:CONTROLS]:
+        for one in spread(controls, CONTROLS):
             try:
                 if any(found.id == one.id for found in await self.engage.by_email(one.addresses[0])):
                     return True
@@ -420,6 +416,13 @@ def in_question(accounts: Sequence[A], home: str) -> list[A]:
     """
     living = [one for one in accounts if is_living(one, home)]
     return living or list(accounts)
+
+
+def spread(of: Sequence[T], most: int) -> list[T]:
+    """At most so many of these, from the first to the last in equal steps."""
+    if len(of) <= most:
+        return list(of)
+    return [of[number * (len(of) - 1) // max(1, most - 1)] for number in range(most)]
 
 
 def is_living(account: Account, home: str) -> bool:
