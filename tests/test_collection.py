@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from auditor.collection import IN_A_ROW, _by_shards, _engage
+from auditor.collection import IN_A_ROW, Accounts, _by_shards, _engage, _likeliest_unlisted
 from auditor.collectors.entra import Entra
 from auditor.collectors.exchange import Exchange
 from auditor.collectors.yammer import ASKED_BESIDES_THE_LIST, CONTROLS, FEW, Yammer
@@ -166,6 +166,23 @@ def test_each_is_observed_when_the_page_came_that_names_them(start: Any, ca_bund
     first, second, nobody = moments["id-3"], moments["id-52"], moments[f"id-{USERS - 1}"]
     assert first < second < nobody
     assert {moments[f"id-{number}"] for number in range(50)} == {first}
+
+
+def test_those_who_are_asked_by_address_are_few_spread_and_first_who_had_an_account_before(tmp_path: Path) -> None:
+    run = create(tmp_path / "run", {"scope": {"in_scope": 100}, "parts": {}})
+    run.freeze_users([replace(user(number), enabled=number % 2 == 0) for number in range(100)], 40)
+    accounts = Accounts([], "", {f"u{number}@contoso.com": [(0, number)] for number in range(10)})
+    picked = [int(one.id[3:]) for one in _likeliest_unlisted(run, accounts, {"id-3", "id-77", "id-79"})]
+    assert len(picked) == ASKED_BESIDES_THE_LIST
+    assert {77, 79} < set(picked)
+    enabled = [number for number in picked if number not in {77, 79}]
+    assert all(number >= 10 and number % 2 == 0 for number in enabled)
+    assert enabled[0] == 10
+    assert enabled[-1] == 98
+    assert (
+        _likeliest_unlisted(run, Accounts([], "", {one.upn: [(0, 0)] for one in run.users(0)}), set())[0].id == "id-40"
+    )
+    run.close()
 
 
 @pytest.mark.parametrize(
