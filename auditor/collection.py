@@ -10,7 +10,8 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,8 +20,18 @@ from urllib.parse import quote, unquote
 import pyarrow as pa
 
 from auditor.collectors.build import Services
-from auditor.collectors.contract import Collector, Known, Unchanged, WorkloadRefused, observed, unknown
-from auditor.collectors.yammer import FEW, Found, Yammer, addresses_of, join
+from auditor.collectors.contract import Collector, Known, Unchanged, WorkloadRefused, now, observed, unknown
+from auditor.collectors.yammer import (
+    ASKED_BESIDES_THE_LIST,
+    CONTROLS,
+    FEW,
+    Found,
+    Yammer,
+    addresses_of,
+    is_living,
+    join,
+    spread,
+)
 from auditor.directory import Listed, census
 from auditor.model import FINGERPRINT_COLUMNS, Column, Observation, Reason, Status, User, Way, Workload
 from auditor.runs import frames
@@ -29,7 +40,7 @@ from auditor.runs.files import whole_file
 from auditor.runs.folder import RunFolder, observations_part
 from auditor.services.errors import BadAnswer, FinalForWorkload, ServiceError
 from auditor.services.graph import Graph
-from auditor.services.yammer import EngageUser
+from auditor.services.yammer import EngageUser, home_network
 from auditor.shortcut import Carrying, Shortcut
 
 
@@ -323,9 +334,40 @@ _FOUND_COLUMNS = (
     Column("looks", "string", "why a placeholder was taken for one"),
     Column("activated_at", "string", "when the account was first used"),
     Column("known", "string", "unread or reread where the picture's id is the one that was known; else empty"),
+    Column("alive", "bool", "whether the account is in use"),
+    Column("network", "string", "id of the network that the account belongs to"),
+    Column("answered_at", "moment", "when the page came that names the account"),
     *FINGERPRINT_COLUMNS,
 )
 _UNREAD, _REREAD = "unread", "reread"
+Place = tuple[int, int]
+"""Where an account stands: the number of the checkpoint, and the row in it."""
+
+
+@dataclass
+class Accounts:
+    """The accounts of a list by their addresses, in lower case; what else is told of them stays in the checkpoints."""
+
+    pages: Sequence[Path]
+    home: str = ""
+    """The tenant's own network."""
+    living: dict[str, list[Place]] = field(default_factory=dict)
+    others: dict[str, list[Place]] = field(default_factory=dict)
+    """Those that are suspended, deleted or of another network."""
+
+    def places(self, user: User) -> list[Place]:
+        """Those by the first address of the user that one in use goes by; else by the first that any goes by."""
+        addresses = addresses_of(user)
+        for found in (self.living, self.others):
+            for address in addresses:
+                if address in found:
+                    return found[address]
+        return []
+
+    def controls(self) -> list[Found]:
+        """A few accounts in use, over the whole list: Viva Engage should find them by their addresses."""
+        places = spread(sorted({place for found in self.living.values() for place in found}), CONTROLS)
+        return [found for _, found in sorted(_read_places(self.pages, set(places)).items())]
 
 
 async def _engage(
@@ -387,27 +429,72 @@ async def _engage_many(
     """Read the list and write these shards; those that could not be written are given back, to be read again."""
     folder = run.work("yammer")
     known = await asyncio.to_thread(shortcut.accounts)
-    accounts = {account: one for account, (_, one) in known.items()}
-    await asyncio.to_thread(_forget_pages, folder, accounts)
-    problem = await _engage_pages(yammer, folder, progress, accounts)
+    await asyncio.to_thread(_forget_pages, folder, {account: one for account, (_, one) in known.items()})
+    problem = await _engage_pages(yammer, folder, progress, {account: one for account, (_, one) in known.items()})
+    ended = now()
+    accounts = await asyncio.to_thread(_accounts, folder)
+    if problem is None:
+        before = {user_id for user_id, _ in known.values()}
+        unlisted = await asyncio.to_thread(_likeliest_unlisted, run, accounts, before)
+        if unlisted:
+            controls = await asyncio.to_thread(accounts.controls)
+            problem = await yammer.not_whole(unlisted, controls, accounts.home)
+        if problem is not None:
+            progress.tell(f"{Workload.YAMMER}: the list of users is not believed to be whole: {problem.sentence}.")
     if problem is not None:
         _remember(run, Workload.YAMMER, WorkloadRefused(problem.reason, problem.sentence, problem.remedy))
     if yammer.gave_up:
         progress.tell(f"{Workload.YAMMER}: {yammer.gave_up}.")
-    strangers = await asyncio.to_thread(_engage_parts, run, folder, waiting, problem, shortcut, progress)
+    strangers = await asyncio.to_thread(_engage_parts, run, accounts, waiting, problem, ended, shortcut, progress)
     shortcut.recheck(
         Workload.YAMMER,
-        {known[account][0] for accounts in strangers.values() for account in accounts if account in known},
+        {known[account][0] for found in strangers.values() for account in found if account in known},
     )
     return list(strangers)
 
 
 def _forget_pages(folder: Path, known: Mapping[str, Known]) -> None:
-    """Delete the checkpoints of accounts that were left unread and may no longer be: their pages are asked anew."""
+    """Delete checkpoints whose pages have to be asked anew: of an older version, or with accounts left unread that
+    may no longer be."""
     for file in sorted(folder.glob("page-*.parquet")):
-        unread = [row["id"] for row in frames.read_table(file).to_pylist() if row.get("known") == _UNREAD]
-        if any(account not in known or known[account].recheck for account in unread):
+        rows = frames.read_table(file).to_pylist()
+        older = any("answered_at" not in row for row in rows)
+        unread = [row["id"] for row in rows if row.get("known") == _UNREAD]
+        if older or any(account not in known or known[account].recheck for account in unread):
             file.unlink()
+
+
+def _accounts(folder: Path) -> Accounts:
+    pages = sorted(folder.glob("page-*.parquet"))
+    home = home_network(network for file in pages for network in frames.read_table(file, ["network"])[0].to_pylist())
+    accounts = Accounts(pages, home)
+    for page, file in enumerate(pages):
+        for number, row in enumerate(frames.read_table(file, ["addresses", "alive", "network"]).to_pylist()):
+            mine = row["alive"] and (not home or row["network"] in {"", home})
+            where = accounts.living if mine else accounts.others
+            for address in row["addresses"].split():
+                where.setdefault(unquote(address), []).append((page, number))
+    return accounts
+
+
+def _likeliest_unlisted(run: RunFolder, accounts: Accounts, before: Collection[str]) -> list[User]:
+    """A few users who are not in the list and of whom an account is likeliest, from all of the run.
+
+    Half of them had an account in the earlier run (`before`), where there are such; the others are enabled and
+    licensed members, where there are such. Spread over the run: what a list loses, it may lose at its end.
+    """
+    ranked: list[list[tuple[int, str]]] = [[], [], []]
+    for shard in range(run.shards):
+        for user in run.users(shard):
+            if not accounts.places(user):
+                likely = user.enabled and user.licensed and user.user_type == "Member"
+                ranked[0 if user.id in before else 1 if likely else 2].append((shard, user.id))
+    picked = spread(ranked[0], ASKED_BESIDES_THE_LIST // 2)
+    for rank in (1, 2, 0):
+        left = [one for one in ranked[rank] if one not in picked]
+        picked += spread(left, ASKED_BESIDES_THE_LIST - len(picked))
+    wanted = {user_id for _, user_id in picked}
+    return [user for shard in sorted({shard for shard, _ in picked}) for user in run.users(shard) if user.id in wanted]
 
 
 PAGE_ATTEMPTS = 4
@@ -511,39 +598,35 @@ def _ids(listed: Iterable[EngageUser]) -> set[str]:
 
 def _engage_parts(
     run: RunFolder,
-    folder: Path,
+    listed: Accounts,
     waiting: Sequence[int],
     problem: ServiceError | None,
+    ended: datetime,
     shortcut: Shortcut,
     progress: Progress,
 ) -> dict[int, set[str]]:
     """Say whose each account is, shard by shard; only addresses are held for everyone.
 
-    Given back: shards that were not written, with the accounts that were known of somebody else than they turn out to
-    be of, and so have to be read.
+    `ended`: when the list ended, and it was known who is not in it. Given back: shards that were not written, with
+    the accounts that were known of somebody else than they turn out to be of, and so have to be read.
     """
-    pages = sorted(folder.glob("page-*.parquet"))
-    by_address: dict[str, list[tuple[int, int]]] = {}
-    for page, file in enumerate(pages):
-        for row, addresses in enumerate(frames.read_table(file, ["addresses"]).column(0).to_pylist()):
-            for address in addresses.split():
-                by_address.setdefault(unquote(address), []).append((page, row))
     strangers: dict[int, set[str]] = {}
     for shard in waiting:
         users = run.users(shard)
-        wanted = {user.id: _places(user, by_address) for user in users}
-        accounts = _read_places(pages, {place for places in wanted.values() for place in places})
+        wanted = {user.id: listed.places(user) for user in users}
+        accounts = _read_places(listed.pages, {place for places in wanted.values() for place in places})
         carrying = shortcut.of(Workload.YAMMER, users)
         observations = []
         for user in users:
             # An account that is listed twice, because the list moved while it was read, is one account.
             candidates = list({one.id: one for place in wanted[user.id] if (one := accounts[place])}.values())
-            # In a list that was cut short a second candidate may be missing, but not for one's own mail address.
-            by_mail = [one for one in candidates if user.mail and user.mail.lower() in one.addresses]
-            if problem is not None and not by_mail:
+            # In a list that was cut short a better candidate may be missing, but not for one's best address.
+            best = addresses_of(user)[:1]
+            sure = [one for one in candidates if {*best} & {*one.addresses} and is_living(one, listed.home)]
+            if problem is not None and not sure:
                 observations.append(_not_listed(user, problem))
                 continue
-            for seen in join(user, candidates, Way.USERS_LIST):
+            for seen in join(user, candidates, Way.USERS_LIST, ended):
                 if isinstance(seen, Unchanged) and not _same_account(carrying, seen):
                     if not candidates[0].read:
                         strangers.setdefault(shard, set()).add(candidates[0].id)
@@ -562,15 +645,11 @@ def _same_account(carrying: Carrying, seen: Unchanged) -> bool:
     return known is not None and known.signals.get("engage_id") == seen.signals["engage_id"]
 
 
-def _places(user: User, by_address: dict[str, list[tuple[int, int]]]) -> list[tuple[int, int]]:
-    return next((by_address[address] for address in addresses_of(user) if address in by_address), [])
-
-
-def _read_places(pages: Sequence[Path], places: set[tuple[int, int]]) -> dict[tuple[int, int], Found]:
+def _read_places(pages: Sequence[Path], places: set[Place]) -> dict[Place, Found]:
     by_page: dict[int, list[int]] = {}
     for page, row in sorted(places):
         by_page.setdefault(page, []).append(row)
-    found: dict[tuple[int, int], Found] = {}
+    found: dict[Place, Found] = {}
     for page, rows in by_page.items():
         picked: pa.Table = frames.read_table(pages[page]).take(rows)
         for row, values in zip(rows, picked.to_pylist(), strict=True):
@@ -579,7 +658,7 @@ def _read_places(pages: Sequence[Path], places: set[tuple[int, int]]) -> dict[tu
 
 
 def _not_listed(user: User, problem: ServiceError) -> Observation:
-    error = ServiceError(f"the list of Viva Engage users was not read to its end: {problem.sentence}")
+    error = ServiceError(f"the list of Viva Engage users is not whole: {problem.sentence}")
     # A refusal for everyone keeps its own reason; anything else means that the list was cut short.
     error.reason = problem.reason if problem.remedy or problem.reason == Reason.ENGAGE_NOT_SUBSCRIBED else (
         Reason.LIST_INCOMPLETE
@@ -601,6 +680,9 @@ def _found_row(found: Found) -> dict[str, Any]:
         "looks": found.looks,
         "activated_at": found.activated_at,
         "known": (_REREAD if found.read else _UNREAD) if found.unchanged else "",
+        "alive": found.alive,
+        "network": found.network,
+        "answered_at": found.answered_at,
         **frames.fingerprint_row(found.fingerprint, found.digest),
     }
 
@@ -609,6 +691,6 @@ def _found_of(row: dict[str, Any]) -> Found:
     return Found(
         row["id"], tuple(map(unquote, row["addresses"].split())), Status(row["status"]), frames.fingerprint_of(row),
         row["reason"], row["detail"], row["picture_id"], row["looks"],
-        "" if row["recipe"] else row["sha256"], row.get("activated_at", ""), bool(row.get("known")),
-        row.get("known") != _UNREAD,
+        "" if row["recipe"] else row["sha256"], row["activated_at"], bool(row["known"]), row["known"] != _UNREAD,
+        row["alive"], row["network"], row["answered_at"],
     )  # fmt: skip

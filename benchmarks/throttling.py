@@ -6,7 +6,7 @@ A TLS server on loopback plays one rule after another, and clients that want all
 workers: our layer, and single calls wrapped in stamina (as it comes, and with a hook that honours Retry-After) and
 in httpx-retries. Rules are the published ones on a faster clock, so that many of their windows pass:
 
-    engage      10 in 10 s (Viva Engage, published)               played as 10 in 2.5 s, a sliding window
+    engage      10 in 30 s (Viva Engage, published)               played as 10 in 2.5 s, a sliding window
     people      3,000 in 5 min (PeopleManager, published)         played as 300 in 3 s, a sliding window
     units       1,250 in 1 min with RateLimit-* from 80 % on      played as 125 in 3 s, a fixed window
     bucket      an unpublished token bucket, with Retry-After     60/s, holds 60

@@ -6,15 +6,17 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
-from auditor.collection import IN_A_ROW, _by_shards, _engage
+from auditor.collection import IN_A_ROW, Accounts, _by_shards, _engage, _likeliest_unlisted
 from auditor.collectors.entra import Entra
 from auditor.collectors.exchange import Exchange
-from auditor.collectors.yammer import FEW, Yammer
+from auditor.collectors.yammer import ASKED_BESIDES_THE_LIST, CONTROLS, FEW, Yammer
 from auditor.model import User, Workload
 from auditor.runs.folder import RunFolder, create, observations_part
 from auditor.services.exchange import Ews, ews_is_final
@@ -63,15 +65,30 @@ def pages(entries: list[dict[str, Any]]) -> Callable[[int], tuple[int, list[dict
 
 
 def read(
-    path: Path, bundle: Path, server: Server, answer: Callable[[int], tuple[int, Any]], users: int = USERS
+    path: Path,
+    bundle: Path,
+    server: Server,
+    answer: Callable[[int], tuple[int, Any]],
+    users: int = USERS,
+    by_address: Callable[[str], tuple[int, Any]] | None = None,
+    people: Callable[[int], User] = user,
 ) -> tuple[RunFolder, dict[str, tuple[str, str]]]:
+    """`by_address`: what is said of one address; without it, who was on a page is found and nobody else."""
+    listed: dict[str, Any] = {}
+
     def script(asked: str, headers: dict[str, str], number: int) -> tuple[int, dict[str, str], bytes]:
-        status, body = answer(int(asked.rpartition("page=")[2]))
+        if "by_email" in asked:
+            address = unquote(asked.rpartition("email=")[2])
+            found = (200, [listed[address]]) if address in listed else (404, {})
+            status, body = by_address(address) if by_address is not None else found
+        else:
+            status, body = answer(int(asked.rpartition("page=")[2]))
+            listed.update({entry["email"]: entry for entry in body if "email" in entry} if status == 200 else {})
         return status, JSON, json.dumps(body).encode()
 
     server.answers(script)
     run = create(path, {"scope": {"in_scope": users}, "parts": {}})
-    run.freeze_users([user(number) for number in range(users)], 40)
+    run.freeze_users([people(number) for number in range(users)], 40)
 
     async def work() -> None:
         client = new_client(tls_context(bundle))
@@ -99,6 +116,108 @@ def test_whoever_is_not_in_a_complete_list_has_no_account(start: Any, ca_bundle:
     _, found = read(tmp_path / "run", ca_bundle, start(), pages([listed(number) for number in range(55)]))
     assert {found[f"id-{number}"] for number in range(55)} == {("absent", "")}
     assert {found[f"id-{number}"] for number in range(55, USERS)} == {("not_provisioned", "")}
+
+
+@pytest.mark.parametrize(
+    ("pages_end_after", "by_address"),
+    [
+        (5, lambda address: (200, [listed(int(address[1:3].strip("@")))]) if address[0] == "u" else (404, {})),
+        (50, lambda address: (200, [listed(int(address[1:3].strip("@")))]) if address[0] == "u" else (404, {})),
+        (50, lambda address: (404, {})),
+        (50, lambda address: (200, [])),
+        (50, lambda address: (403, {})),
+    ],
+    ids=["five accounts", "an empty second page", "404 for everybody", "nothing for everybody", "refused"],
+)
+def test_a_list_that_ends_early_makes_nobody_without_an_account(
+    start: Any, ca_bundle: Path, tmp_path: Path, pages_end_after: int, by_address: Callable[[str], tuple[int, Any]]
+) -> None:
+    entries, server = [listed(number) for number in range(pages_end_after)], start()
+    run, found = read(tmp_path / "run", ca_bundle, server, pages(entries), by_address=by_address)
+    assert {found[f"id-{number}"] for number in range(pages_end_after)} == {("absent", "")}
+    assert {found[f"id-{number}"] for number in range(pages_end_after, USERS)} == {("unknown", "list_incomplete")}
+    assert run.manifest["refusals"]["yammer"]["reason"] == "list_incomplete"
+    assert len({path for path, _ in server.seen if "by_email" in path}) <= 2 * ASKED_BESIDES_THE_LIST + CONTROLS
+
+
+def test_a_suspended_account_that_no_list_names_does_not_make_the_list_incomplete(
+    start: Any, ca_bundle: Path, tmp_path: Path
+) -> None:
+    entries = [listed(number) for number in range(50)]
+    by = {
+        entry["email"]: entry for entry in [*entries, *(listed(one) | {"state": "suspended"} for one in range(50, 60))]
+    }
+    _, found = read(
+        tmp_path / "run", ca_bundle, start(), pages(entries),
+        by_address=lambda address: (200, [by[address]]) if address in by else (404, {}),
+    )  # fmt: skip
+    assert {found[f"id-{number}"] for number in range(50, USERS)} == {("not_provisioned", "")}
+
+
+def test_each_is_observed_when_the_page_came_that_names_them(start: Any, ca_bundle: Path, tmp_path: Path) -> None:
+    server = start()
+    run, _ = read(tmp_path / "run", ca_bundle, server, pages([listed(number) for number in range(55)]))
+    rows = [
+        row
+        for shard in range(run.shards)
+        for row in run.read_part(observations_part(Workload.YAMMER, shard)).to_pylist()
+    ]
+    moments = {row["user_id"]: row["observed_at"] for row in rows}
+    first, second, nobody = moments["id-3"], moments["id-52"], moments[f"id-{USERS - 1}"]
+    assert first < second < nobody
+    assert {moments[f"id-{number}"] for number in range(50)} == {first}
+
+
+def test_those_who_are_asked_by_address_are_few_spread_and_first_who_had_an_account_before(tmp_path: Path) -> None:
+    run = create(tmp_path / "run", {"scope": {"in_scope": 100}, "parts": {}})
+    run.freeze_users([replace(user(number), enabled=number % 2 == 0) for number in range(100)], 40)
+    accounts = Accounts([], "", {f"u{number}@contoso.com": [(0, number)] for number in range(10)})
+    picked = [int(one.id[3:]) for one in _likeliest_unlisted(run, accounts, {"id-3", "id-77", "id-79"})]
+    assert len(picked) == ASKED_BESIDES_THE_LIST
+    assert {77, 79} < set(picked)
+    enabled = [number for number in picked if number not in {77, 79}]
+    assert all(number >= 10 and number % 2 == 0 for number in enabled)
+    assert enabled[0] == 10
+    assert enabled[-1] == 98
+    assert (
+        _likeliest_unlisted(run, Accounts([], "", {one.upn: [(0, 0)] for one in run.users(0)}), set())[0].id == "id-40"
+    )
+    run.close()
+
+
+@pytest.mark.parametrize(
+    ("twin", "kept"),
+    [
+        ({"state": "suspended"}, "0"),
+        ({"state": "deleted"}, "0"),
+        ({"network_id": 2}, "0"),
+        ({"state": "active"}, None),
+    ],
+)
+def test_an_account_that_is_not_in_use_here_is_no_candidate_beside_one_that_is(
+    start: Any, ca_bundle: Path, tmp_path: Path, twin: dict[str, Any], kept: str | None
+) -> None:
+    entries = [{"network_id": 1} | listed(number) for number in range(USERS)]
+    other = {"network_id": 1} | listed(900, "u0@contoso.com") | twin
+    alone = {"network_id": 1} | listed(901, "u1@contoso.com") | twin
+    run, found = read(tmp_path / "run", ca_bundle, start(), pages([other, entries[0], alone, *entries[2:]]))
+    row = run.read_part(observations_part(Workload.YAMMER, 0)).to_pylist()[0]
+    assert json.loads(row["signals"]).get("engage_id") == kept
+    assert found["id-0"] == (("absent", "") if kept else ("unknown", "ambiguous"))
+    # Alone it is what Viva Engage keeps of the user.
+    assert found["id-1"] == ("absent", "")
+
+
+def test_nobody_is_joined_by_an_address_that_is_anothers(start: Any, ca_bundle: Path, tmp_path: Path) -> None:
+    def people(number: int) -> User:
+        made = user(number)
+        own = (made.upn, f"old{number}@contoso.com")
+        return replace(made, mail="u0@contoso.com", asked_by=own, mail_of_another=True) if number in {1, 2} else made
+
+    entries = [listed(number) for number in range(USERS) if number != 2]
+    _, found = read(tmp_path / "run", ca_bundle, start(), pages(entries), people=people)
+    assert (found["id-0"], found["id-1"]) == (("absent", ""), ("absent", ""))
+    assert found["id-2"] == ("unknown", "ambiguous")
 
 
 def test_a_short_page_is_not_the_end_of_the_list(start: Any, ca_bundle: Path, tmp_path: Path) -> None:

@@ -1,10 +1,18 @@
-"""Viva Engage (Yammer): a list by pages, or a few users by address; pictures from a CDN."""
+"""Viva Engage (Yammer): a list by pages, or a few users by address; pictures from a CDN.
+
+That somebody has no account is believed of an address only while an account that is known to exist is found by its
+own address, and of the list only where users who are not in it have no account by address either. Neither a list that
+ends early nor something else that answers 404 makes anybody *no account*.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from typing import Protocol, TypeVar
 
 from auditor.collectors.contract import (
     NOBODY_KNOWN,
@@ -13,21 +21,69 @@ from auditor.collectors.contract import (
     Permission,
     Seen,
     Unchanged,
+    now,
     observed,
     same_signals,
     unknown,
 )
 from auditor.collectors.pictures import Looked, look
-from auditor.model import Fingerprint, Reason, Status, User, Way, Workload
+from auditor.collectors.proof import Proof
+from auditor.model import OWN, Fingerprint, Observation, Reason, Status, User, Way, Workload
 from auditor.services.errors import BadAnswer, FinalForWorkload, Passing, ServiceError
 from auditor.services.retries import one_user
-from auditor.services.yammer import Engage, EngageUser
+from auditor.services.yammer import Engage, EngageUser, can_be_asked, home_network, is_default
 
 FEW = 25
 """Up to so many users are asked for one by one; more are found by reading the whole list."""
 PICTURES_IN_A_ROW = 25
 """So many pictures in a row that could not be had, each tried as often as is sensible, are a dead host of pictures."""
+ASKED_BESIDES_THE_LIST = 6
+"""So many users who are not in the list are asked for by address before the list is believed to be whole."""
+ADDRESSES_EACH = 2
+"""By so many of their addresses: the primary one and the user principal name."""
+CONTROLS = 3
+"""So many accounts that are known to exist are tried until one is found by its address: one may be refused alone."""
+PAGES_AGAIN = 4
+"""So many pages of the list are read for users who are asked for once more and had been asked for by address."""
 AMBIGUOUS = "more than one Viva Engage account goes by this user's addresses"
+ONLY_ANOTHERS_MAIL = (
+    "no Viva Engage account goes by this user's own addresses, and the user's mail address belongs to another account"
+)
+CANNOT_BE_ASKED = "none of this user's addresses can stand in a question to Viva Engage"
+NOT_PROVED = (
+    "Viva Engage knew nobody by this user's addresses, and then did not find an account that it has by that account's"
+    " own address either, so this is not believed"
+)
+ACCOUNT = "account"
+"""What the signal `own` names: the account that list and address name alike is this user's own."""
+
+
+class Account(Protocol):
+    """What tells one account from another: an `EngageUser`, or the `Found` that was made of it."""
+
+    @property
+    def id(self) -> str:
+        """Its id; empty where it is not told."""
+        ...
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Lower case, the primary first."""
+        ...
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is in use."""
+        ...
+
+    @property
+    def network(self) -> str:
+        """The id of its network; empty where it is not told."""
+        ...
+
+
+A = TypeVar("A", bound=Account)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +104,12 @@ class Found:
     """Whether its picture has the id of the one that was known of it."""
     read: bool = True
     """False where it therefore was not read."""
+    alive: bool = True
+    """False where the account is suspended or deleted."""
+    network: str = ""
+    """The id of the network that it belongs to."""
+    answered_at: datetime | None = None
+    """When the page or the answer came that named it."""
 
 
 @dataclass
@@ -79,7 +141,7 @@ class Yammer:
         Only an empty one does: a page may be short because the list moved while it was read. An entry that names
         nobody and no address can be nobody's here, but a page of nothing else is no end.
         """
-        return await self.engage.page(number)
+        return _answered_now(await self.engage.page(number))
 
     async def found(self, listed: Sequence[EngageUser], known: Mapping[str, Known] = NOBODY_KNOWN) -> list[Found]:
         """The accounts of a page, their pictures read while their signed addresses live; `known` by Engage id."""
@@ -88,44 +150,188 @@ class Yammer:
         async def one(user: EngageUser) -> Found:
             async with gate:
                 with one_user():
-                    return await self._found(user, known.get(user.id))
+                    return await self._look_at(user, known.get(user.id))
 
         return list(await asyncio.gather(*(one(user) for user in listed if not user.nameless)))
 
     async def by_email(self, users: Sequence[User], known: Mapping[str, Known] = NOBODY_KNOWN) -> AsyncIterator[Seen]:
-        """A few users, each asked for by its addresses in turn: mail, UPN, then the others.
+        """A few users, each asked for by its addresses in turn. `known` is by object id.
 
-        First one page of the list, which cannot be empty: a 404 of a host that is no Viva Engage says nothing.
-        `known` is by object id.
+        First one page of the list: a host that is no Viva Engage says nothing, and the accounts on the page are
+        controls. Whoever is nobody by any address waits until such an account was found by its own.
         """
-        if not await self.engage.page(1):
-            raise BadAnswer("Viva Engage lists nobody at all", reason=Reason.LIST_INCOMPLETE)
+        page = await self.page(1)
+        proof = Proof(partial(self._finds_by_address, page), NOT_PROVED)
         for user in users:
             try:
                 with one_user():
-                    seen = await self._by_email(user, known.get(user.id))
-                for one in seen:
-                    yield one
+                    seen = await self._by_email(user, known.get(user.id), page)
             except FinalForWorkload:
                 raise
             except ServiceError as error:
                 yield unknown(user, self.workload, Way.BY_EMAIL, error)
+                continue
+            for one in await proof.take(seen, nothing=_nothing(seen)):
+                yield one
+        for one in await proof.settle():
+            yield one
 
-    async def _by_email(self, user: User, known: Known | None) -> list[Seen]:
-        candidates: dict[str, Found] = {}
-        for address in addresses_of(user):
-            for account in await self.engage.by_email(address):
-                if account.id not in candidates:
-                    candidates[account.id] = await self._found(account, known)
-            if candidates:
+    async def not_whole(self, unlisted: Sequence[User], controls: Sequence[Account], home: str) -> ServiceError | None:
+        """Why a list that ended is not believed to be whole; None where it is.
+
+        `unlisted`: a few users who are not in it and should have no account by their addresses either. `controls`:
+        accounts that are in it, of which one should be found by its address. `home`: the tenant's own network.
+        """
+        asked = 0
+        for user in unlisted:
+            try:
+                with one_user():
+                    accounts = await self._accounts_of(user, home, ADDRESSES_EACH)
+            except FinalForWorkload as error:
+                return error
+            except ServiceError:
+                continue
+            asked += 1
+            # An account that is not in use may well be left out of a list; whether it is, is not documented.
+            if any(is_living(one, home) for one in accounts):
+                return BadAnswer(
+                    "it ended, and a user who is not in it has an account when asked for by address",
+                    reason=Reason.LIST_INCOMPLETE,
+                )
+        if asked and await self._finds_by_address(controls):
+            return None
+        return BadAnswer(
+            "it ended, and nobody could be asked for by address to see whether it is whole",
+            reason=Reason.LIST_INCOMPLETE,
+        )
+
+    async def ask_again(
+        self, users: Sequence[User], heard: Mapping[str, Observation]
+    ) -> AsyncGenerator[Observation, None]:
+        """Ask for these users another way than `heard` says, and for their pictures in another size.
+
+        Who was read from the list is asked for by address. Who was asked for by address is looked for on the first
+        pages of the list; in a network that has more of them, the question by address is asked anew. An answer of
+        *no photo* is marked as the user's own where both ways name one account and say so alike.
+        """
+        try:
+            page = await self.page(1)
+        except ServiceError as error:
+            for user in users:
+                yield unknown(user, self.workload, Way.BY_EMAIL, error)
+            return
+        pages: Sequence[EngageUser] = page
+        ended = False
+        if any(_was_by_address(heard.get(user.id)) for user in users):
+            pages, ended = await self._first_pages(page)
+        proof = Proof(partial(self._finds_by_address, page), NOT_PROVED)
+        refused: ServiceError | None = None
+        for user in users:
+            before = heard.get(user.id)
+            seen: Sequence[Seen]
+            if refused is None:
+                try:
+                    with one_user():
+                        seen = await self._once_more(user, before, pages, ended=ended)
+                except ServiceError as error:
+                    refused = error if isinstance(error, FinalForWorkload) else None
+                    seen = [unknown(user, self.workload, Way.BY_EMAIL, error)]
+            else:
+                seen = [unknown(user, self.workload, Way.BY_EMAIL, refused)]
+            for one in await self._proved(proof, seen):
+                yield _as_own(one, before)
+        for one in await self._proved(proof, None):
+            yield one
+
+    async def _proved(self, proof: Proof, seen: Sequence[Seen] | None) -> list[Observation]:
+        """What may be given out now; `None`: that was all."""
+        given = await (proof.settle() if seen is None else proof.take(seen, nothing=_nothing(seen)))
+        return [one for one in given if isinstance(one, Observation)]
+
+    async def _first_pages(self, page: Sequence[EngageUser]) -> tuple[list[EngageUser], bool]:
+        """The accounts of the first pages, and whether the list ends with them; a page that fails ends nothing."""
+        listed = list(page)
+        for number in range(2, PAGES_AGAIN + 2):
+            try:
+                more = await self.page(number)
+            except ServiceError:
                 break
-        return join(user, list(candidates.values()), Way.BY_EMAIL)
+            if not more:
+                return listed, True
+            listed += more
+        return listed, False
 
-    async def _found(self, user: EngageUser, known: Known | None) -> Found:
+    async def _once_more(
+        self, user: User, before: Observation | None, listed: Sequence[EngageUser], *, ended: bool
+    ) -> list[Seen]:
+        home = home_network(one.network for one in listed)
+        if _was_by_address(before):
+            places = ([one for one in listed if address in one.addresses] for address in addresses_of(user))
+            accounts = chosen(places, home)
+            if accounts or ended:
+                return await self._seen(user, in_question(accounts, home), Way.USERS_LIST)
+        accounts = await self._accounts_of(user, home)
+        return await self._seen(user, accounts, Way.BY_EMAIL)
+
+    async def _seen(self, user: User, accounts: Sequence[EngageUser], way: Way) -> list[Seen]:
+        return join(user, [await self._look_at(one, None, anew=True) for one in accounts], way)
+
+    async def _by_email(self, user: User, known: Known | None, page: Sequence[EngageUser]) -> list[Seen]:
+        accounts = await self._accounts_of(user, home_network(one.network for one in page))
+        seen = join(user, [await self._look_at(one, known) for one in accounts], Way.BY_EMAIL)
+        defaults = {one.id for one in page if one.id and one.has_default}
+        own = len(accounts) == 1 and accounts[0].id in defaults
+        return [_marked(one) if own and isinstance(one, Observation) else one for one in seen]
+
+    async def _accounts_of(self, user: User, home: str, most: int | None = None) -> list[EngageUser]:
+        """The accounts that may be this user's, by the first address that finds one that is in use.
+
+        `most`: by how many of the user's addresses to ask.
+        """
+        found: list[list[EngageUser]] = []
+        addresses = [one for one in addresses_of(user) if can_be_asked(one)]
+        if not addresses:
+            raise ServiceError(CANNOT_BE_ASKED, reason=Reason.UNKNOWN_ADDRESS)
+        for address in addresses[:most]:
+            found.append(_answered_now(await self.engage.by_email(address)))
+            if any(is_living(one, home) for one in found[-1]):
+                break
+        return in_question(chosen(found, home), home)
+
+    async def _finds_by_address(self, listed: Sequence[Account]) -> bool:
+        """Whether Viva Engage finds an account by its address that it has certainly; what refuses does not.
+
+        One of those listed, or where none of them has an address the account of the person who signed in; where
+        that one has none either, it is enough that the service names it.
+        """
+        controls: list[Account] = [
+            one for one in listed if one.id and one.alive and one.addresses and can_be_asked(one.addresses[0])
+        ]
+        if not controls:
+            try:
+                signed_in = await self.engage.current()
+            except ServiceError:
+                return False
+            if signed_in is None or not signed_in.id:
+                return False
+            if not signed_in.addresses:
+                return True
+            controls = [signed_in]
+        for one in spread(controls, CONTROLS):
+            try:
+                if any(found.id == one.id for found in await self.engage.by_email(one.addresses[0])):
+                    return True
+            except ServiceError:
+                continue
+        return False
+
+    async def _look_at(self, user: EngageUser, known: Known | None, *, anew: bool = False) -> Found:
+        """The account with its picture; `anew`: in another size than it is read at first."""
         picture_id = user.picture_id if user.has_picture else ""
         unchanged = known is not None and _unchanged(user.id, picture_id, known)
         read = not unchanged or (known is not None and known.recheck)
-        seen = await self._picture(user) if read else Looked(Status.UNKNOWN)
+        url = (user.other_size or user.picture_url) if anew else user.picture_url
+        seen = await self._picture(user, url) if read else Looked(Status.UNKNOWN)
         return Found(
             user.id,
             user.addresses,
@@ -139,20 +345,27 @@ class Yammer:
             user.activated_at,
             unchanged,
             read,
+            user.alive,
+            user.network,
+            user.answered_at,
         )
 
-    async def _picture(self, user: EngageUser) -> Looked:
+    async def _picture(self, user: EngageUser, url: str) -> Looked:
         if not user.id:
             return Looked(
                 Status.UNKNOWN, reason=Reason.UNEXPECTED_ANSWER, detail="Viva Engage lists this account without an id"
             )
-        if user.picture_id == "no_photo.png":
+        if user.has_default:
             return Looked(Status.ABSENT)
         if not user.has_picture:
             return Looked(Status.UNKNOWN, reason=Reason.UNEXPECTED_ANSWER, detail="Viva Engage names no picture")
 
+        led_to = ""
+
         async def read() -> bytes | None:
-            answer = await self.engage.picture(user.picture_url)
+            nonlocal led_to
+            answer = await self.engage.picture(url)
+            led_to = answer.url
             return answer.body if answer.status == 200 else None
 
         if self.gave_up:
@@ -162,6 +375,8 @@ class Yammer:
             self._failed = 0
             if first is None:
                 raise BadAnswer("the picture's address gave no picture", reason=Reason.PICTURE_NOT_READ)
+            if is_default(led_to):
+                return Looked(Status.ABSENT)
             return await look(first, read, self.keep)
         except FinalForWorkload:
             raise
@@ -178,8 +393,68 @@ class Yammer:
 
 
 def addresses_of(user: User) -> tuple[str, ...]:
-    """By what a user is looked for, in this order: mail, UPN, the other SMTP addresses; lower case."""
-    return tuple(dict.fromkeys(one.strip().lower() for one in (user.mail, user.upn, *user.addresses) if one))
+    """By what a user is looked for, the best first; lower case, and none that is another account's."""
+    if user.asked_by or user.mail_of_another:
+        return user.asked_by or (user.upn.strip().lower(),)
+    return tuple(dict.fromkeys(one.strip().lower() for one in (user.mail, user.upn, *user.addresses) if one.strip()))
+
+
+def chosen(found: Iterable[list[A]], home: str = "") -> list[A]:
+    """Of what each address found, in the order of the addresses, that which counts.
+
+    The first that holds an account in use; else the first that holds any.
+    """
+    kept = [accounts for accounts in found if accounts]
+    return next((one for one in kept if any(is_living(account, home) for account in one)), kept[0] if kept else [])
+
+
+def in_question(accounts: Sequence[A], home: str) -> list[A]:
+    """Without those that are no candidates beside one that is in use in the tenant's own network.
+
+    Accounts that are suspended, deleted or of another network. Alone, such an account is the user's: it is what
+    Viva Engage keeps of them.
+    """
+    living = [one for one in accounts if is_living(one, home)]
+    return living or list(accounts)
+
+
+def spread(of: Sequence[T], most: int) -> list[T]:
+    """At most so many of these, from the first to the last in equal steps."""
+    if len(of) <= most:
+        return list(of)
+    return [of[number * (len(of) - 1) // max(1, most - 1)] for number in range(most)]
+
+
+def is_living(account: Account, home: str) -> bool:
+    """Whether it is in use, in the tenant's own network or in one that it does not name."""
+    return account.alive and (not home or account.network in {"", home})
+
+
+def _answered_now(accounts: Sequence[EngageUser]) -> list[EngageUser]:
+    moment = now()
+    return [replace(one, answered_at=moment) for one in accounts]
+
+
+def _nothing(seen: Sequence[Seen]) -> bool:
+    return any(isinstance(one, Observation) and one.status is Status.NOT_PROVISIONED for one in seen)
+
+
+def _was_by_address(before: Observation | None) -> bool:
+    return before is not None and before.way is Way.BY_EMAIL
+
+
+def _as_own(now_seen: Observation, before: Observation | None) -> Observation:
+    """Marked as the user's own where the other way named the same account, and the default picture as well."""
+    if before is None or before.status is not Status.ABSENT or before.way is now_seen.way:
+        return now_seen
+    named = now_seen.signals.get("engage_id")
+    return _marked(now_seen) if named and named == before.signals.get("engage_id") else now_seen
+
+
+def _marked(observation: Observation) -> Observation:
+    if observation.status is not Status.ABSENT:
+        return observation
+    return replace(observation, signals={**observation.signals, OWN: ACCOUNT})
 
 
 def _unchanged(engage_id: str, picture_id: str, known: Known) -> bool:
@@ -187,17 +462,29 @@ def _unchanged(engage_id: str, picture_id: str, known: Known) -> bool:
     return bool(engage_id and picture_id) and same_signals(known.signals, now, now)
 
 
-def join(user: User, candidates: Sequence[Found], way: Way) -> list[Seen]:
-    """What is seen of a user who has these Engage accounts; two are ambiguous, none means not provisioned."""
+def join(user: User, candidates: Sequence[Found], way: Way, at: datetime | None = None) -> list[Seen]:
+    """What is seen of a user who has these Engage accounts; two are ambiguous, none means not provisioned.
+
+    `at`: when it was learned that there is none, where that is not now. Where the user's mail address is another
+    account's, who has none by the own addresses may still have one by that address.
+    """
     if len(candidates) > 1:
+        moments = [one.answered_at for one in candidates if one.answered_at is not None]
         return [
             observed(
                 user, Workload.YAMMER, Status.UNKNOWN, way, reason=Reason.AMBIGUOUS, detail=AMBIGUOUS,
                 signals={"engage_ids": " ".join(sorted(one.id for one in candidates))},
+                at=max(moments, default=None),
             )
         ]  # fmt: skip
+    if not candidates and user.mail_of_another:
+        return [
+            observed(
+                user, Workload.YAMMER, Status.UNKNOWN, way, reason=Reason.AMBIGUOUS, detail=ONLY_ANOTHERS_MAIL, at=at
+            )
+        ]
     if not candidates:
-        return [observed(user, Workload.YAMMER, Status.NOT_PROVISIONED, way)]
+        return [observed(user, Workload.YAMMER, Status.NOT_PROVISIONED, way, at=at)]
     one = candidates[0]
     signals = {"engage_id": one.id, "picture_id": one.picture_id, "activated_at": one.activated_at}
     seen: list[Seen] = [Unchanged(user.id, signals)] if one.unchanged else []
@@ -206,6 +493,7 @@ def join(user: User, candidates: Sequence[Found], way: Way) -> list[Seen]:
             observed(
                 user, Workload.YAMMER, one.status, way, reason=one.reason, detail=one.detail,
                 fingerprint=one.fingerprint, digest=one.digest, signals={**signals, "looks": one.looks},
+                at=one.answered_at,
             )
         )  # fmt: skip
     return seen

@@ -401,7 +401,7 @@ class Api:
                     f"the certificate of {self.origin} is not trusted here; name its authority with --ca-bundle{hint}"
                 ) from None
             raise Unreachable(_why(self.origin, error)) from None
-        except httpx.InvalidURL:
+        except (httpx.InvalidURL, UnicodeError):
             raise HostRefused(f"the answer holds a link into {self.origin} that no client can ask") from None
         except ssl.SSLError:
             raise Unreachable(f"{self.origin} broke the TLS connection") from None

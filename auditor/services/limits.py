@@ -12,8 +12,8 @@ from auditor.services.pacing import PEOPLE, Limit
 
 GRAPH_AT_ONCE = 4
 """Microsoft's stricter reading of its photo limit: four requests in flight for each app (throttling-limits)."""
-YAMMER = (Limit(10, 10),)
-"""Ten requests in 10 seconds for each user and app, `all other resources` (Yammer, rest-api-rate-limits)."""
+YAMMER = (Limit(10, 30),)
+"""Ten requests in 30 seconds for each user and app, `all other endpoints` (Yammer, rest-api-rate-limits)."""
 _PEOPLE = ((1_000, 3_000), (5_000, 6_000), (15_000, 9_000), (50_000, 12_000))
 _PEOPLE_LARGEST = 15_000
 

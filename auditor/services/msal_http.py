@@ -120,15 +120,18 @@ def _elsewhere(authority: str, where: str) -> SignInRefused:
 
 
 def _json_object(answer: httpx.Response) -> httpx.Response:
+    try:
+        parsed = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        parsed = None
+    # Before msal sees it: it would keep a refusal for a while and not ask again.
+    if answer.status_code >= 400 and answer.status_code != 429 and isinstance(parsed, dict) and passes(parsed):
+        raise ServerFault("the sign-in service says that it fails in passing", remedy="try again later")
     # msal logs an answer that it cannot parse, whole: a broken token answer would put the token into the log.
     if answer.status_code == 429:
         raise Throttled("the sign-in service asked us to slow down", remedy="try again later")
     if answer.status_code >= 500:
         raise ServerFault(f"the sign-in service failed ({answer.status_code})", remedy="try again later")
-    try:
-        parsed = json.loads(answer.content)
-    except (ValueError, RecursionError):
-        parsed = None
     told = isinstance(parsed, dict) and (answer.status_code < 400 or isinstance(parsed.get("error"), str))
     if told and _sane(parsed):
         return answer
@@ -137,6 +140,24 @@ def _json_object(answer: httpx.Response) -> httpx.Response:
         f"the sign-in service answered {answer.status_code} with something that is no answer of its own",
         remedy="check sign_in.authority, and whether a proxy stands in between",
     )
+
+
+_PASSING = frozenset({"90006", "90012", "90024", "90033", "90055", "90090"})
+"""AADSTS codes that pass, by their descriptions in Microsoft's reference of error codes: external server, time out,
+request budget, directory service, too many requests, Graph. Of all others none is known to pass."""
+
+
+def passes(told: Mapping[str, Any]) -> bool:
+    """Whether an error of the sign-in service passes by itself, whatever its HTTP status.
+
+    OAuth's own words for it are `temporarily_unavailable` (azure-sdk-for-python#14241), and `server_error` where no
+    code says more (RFC 6749, 4.1.2.1; v2-oauth2-auth-code-flow).
+    """
+    found = re.search(r"AADSTS([0-9]+)", str(told.get("error_description", "")))
+    listed = told.get("error_codes")
+    codes = {found[1]} if found else {str(code) for code in listed} if isinstance(listed, list) else set()
+    word = told.get("error")
+    return word == "temporarily_unavailable" or not codes.isdisjoint(_PASSING) or (word == "server_error" and not codes)
 
 
 _SECRETS = frozenset({"client_secret", "client_assertion", "assertion", "refresh_token", "code", "device_code",

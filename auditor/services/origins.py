@@ -6,7 +6,11 @@ Everything a server says about where to go next is hostile until it has passed t
 from __future__ import annotations
 
 import ipaddress
+import re
+from functools import lru_cache
 from urllib.parse import urljoin, urlsplit
+
+import httpx
 
 
 class BadOrigin(ValueError):
@@ -35,9 +39,29 @@ def origin_of(url: str) -> str:
     host = parts.hostname.lower().rstrip(".")
     if not host:
         raise BadOrigin("the URL names no host")
+    if not _can_be_a_host(host):
+        raise BadOrigin("the URL names a host that cannot be one")
     if ":" in host:
         host = f"[{host}]"
     return f"https://{host}" if port in (None, 443) else f"https://{host}:{port}"
+
+
+_LABEL = re.compile(r"[a-z0-9_-]{1,63}")
+"""Letters, digits and hyphens (RFC 1123, 2.1), and the underscore that some networks use."""
+
+
+@lru_cache(maxsize=4096)
+def _can_be_a_host(host: str) -> bool:
+    """Whether a name can be asked for: the client that sends the request raises errors of its own for others."""
+    if ":" in host:
+        return True
+    try:
+        url = httpx.URL(f"https://{host}/")
+        # Reading `host` raises where `xn--…` cannot be decoded, and httpx reads it when it sends a request.
+        sent, readable = url.raw_host.decode("ascii").lower(), url.host
+    except (httpx.InvalidURL, ValueError):
+        return False
+    return bool(readable) and len(sent) <= 253 and all(_LABEL.fullmatch(label) for label in sent.split("."))
 
 
 def resolve(base: str, location: str) -> str:

@@ -28,8 +28,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from auditor.model import Reason
-from auditor.services.errors import SignInRefused, Unreachable, Untrusted
-from auditor.services.msal_http import TOKEN, Connect, MsalHttp, known_to_microsoft
+from auditor.services.errors import ServerFault, SignInRefused, Unreachable, Untrusted
+from auditor.services.msal_http import TOKEN, Connect, MsalHttp, known_to_microsoft, passes
 
 EXPIRES_SOON = 300.0
 """Seconds before its end at which a token is no longer used."""
@@ -122,6 +122,9 @@ class MsalTokens:
                     remedy="check tenant.id and sign_in.authority",
                 ) from None
             if not isinstance(answer.get("access_token"), str):
+                if passes(answer):
+                    # What comes back through the browser is msal's to read; a passing error is not remembered.
+                    raise ServerFault("the sign-in service says that it fails in passing", remedy="try again later")
                 refusal = explain(answer, self.who, audience)
                 self._refused[audience] = refusal
                 raise refusal

@@ -1,23 +1,37 @@
 """The wire format of Viva Engage's (Yammer's) REST API and of its picture CDN.
 
-Sources: Microsoft's Yammer REST reference, pnp/cli-microsoft365 (engage-user-list, engage-user-get).
+Sources: Microsoft's Yammer REST reference, pnp/cli-microsoft365 (engage-user-list, engage-user-get), and recorded
+answers of older networks for their shapes (`tests/wire/yammer/README.md`).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
-from auditor.services.errors import BadAnswer, SignInRefused
-from auditor.services.http import Answer, Web
+from auditor.services.errors import BadAnswer, Damaged, SignInRefused
+from auditor.services.http import EMPTY_CONFIRMED, Answer, Web, Whole
+from auditor.services.retries import CONFIRMED
 from auditor.services.text import writable
 from auditor.services.whole import json_answer, picture_answer
 
 SIDE = 648
+OTHER_SIDE = 360
+"""The size in which a picture is read once more: another question to the picture network than the first."""
+_SIZE = re.compile(r"[0-9]+x[0-9]+")
+_SIZE_OF_A_URL = re.compile(r"(?<=[?&]size=)[0-9]+x[0-9]+|(?<=/)[0-9]+x[0-9]+(?=/)")
+"""Where a picture's URL holds its size: in the query, or in older networks in the path, as their templates have it."""
+_DEFAULT = re.compile(r"no[_-]photo[a-z0-9_-]*\.[a-z]{3,4}", re.IGNORECASE)
+"""The default picture's name: `no_photo.png` (engage-user-list), `no_photo_small.gif` in older networks; other sizes
+and formats of it are taken for the same. A picture's own id has no dot."""
+_ALIVE = frozenset({"", "active"})
+"""The state of an account that is in use; an account of which no state is told is taken for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +48,12 @@ class EngageUser:
     """The last part of the picture's path: stable while the picture is."""
     activated_at: str = ""
     """When the account was first used, as `2021/10/08 11:45:32 +0000`; empty where it is not said so."""
+    other_size: str = ""
+    """The picture's URL at `OTHER_SIDE`; empty where no URL tells how to ask for a size."""
+    network: str = ""
+    """The id of the network that the account belongs to."""
+    answered_at: datetime | None = None
+    """When the answer came that named it."""
 
     @property
     def nameless(self) -> bool:
@@ -41,9 +61,19 @@ class EngageUser:
         return not self.id and not self.addresses
 
     @property
+    def alive(self) -> bool:
+        """False for an account that is suspended, deleted or in any other state than `active`."""
+        return self.state.casefold() in _ALIVE
+
+    @property
+    def has_default(self) -> bool:
+        """Whether it shows the default picture, which the service serves like any other."""
+        return is_default(self.picture_url)
+
+    @property
     def has_picture(self) -> bool:
-        """False for the default picture, which the service serves like any other."""
-        return bool(self.picture_id) and self.picture_id != "no_photo.png"
+        """Whether it names a picture that is not the default one."""
+        return bool(self.picture_id) and not self.has_default
 
 
 @dataclass
@@ -67,29 +97,51 @@ class Engage:
         return [parse(entry) for entry in _array(answer.body)]
 
     async def by_email(self, email: str) -> list[EngageUser]:
-        """The users who go by this address; none where the service answers 404."""
-        answer = await self._get(f"/api/v1/users/by_email.json?email={quote(email, safe='')}")
+        """The users who go by this address; none where the service answers 404, or 200 with nothing.
+
+        Sources disagree how the service says that nobody does (cli365 engage-user-get: 404; recorded clients look
+        for an empty answer), and anything that is not Viva Engage may answer so, too: whether it means something
+        is for the caller to prove.
+        """
+        if not can_be_asked(email):
+            raise BadAnswer("the address holds half a character, and no request can carry it")
+        answer = await self._get(f"/api/v1/users/by_email.json?email={quote(email, safe='')}", _json_or_nothing())
         if answer.status == 404:
             return []
         if answer.status != 200:
             raise BadAnswer(f"Viva Engage answered {answer.status} when asked for one address")
-        found = [parse(entry) for entry in _array(answer.body)]
-        if not any(email.lower() in one.addresses for one in found):
-            # Nobody by that address is a 404; a 200 that names nobody or somebody else is no answer.
+        found = [parse(entry) for entry in _array(answer.body, nothing=True)]
+        named = [one for one in found if email.lower() in one.addresses]
+        if found and not named:
+            # A 200 that names somebody else is no answer about this address.
             raise BadAnswer("Viva Engage answered for one address with accounts that do not have it")
-        return found
+        return named
+
+    async def current(self) -> EngageUser | None:
+        """The account of the person who signed in; None where the service names none."""
+        answer = await self._get("/api/v1/users/current.json")
+        if answer.status == 404:
+            return None
+        told = _parsed(answer.body)
+        if answer.status != 200 or not isinstance(told, dict):
+            raise BadAnswer(f"Viva Engage answered {answer.status} when asked who is signed in")
+        return parse(told)
 
     async def picture(self, url: str) -> Answer:
         """A picture from the CDN, which never receives the token."""
         return await self.web.fetch(url, whole=picture_answer)
 
-    async def _get(self, path: str) -> Answer:
-        answer = await self.web.apis[self.origin].get(path, headers={"Accept": "application/json"}, whole=json_answer)
+    async def _get(self, path: str, whole: Whole = json_answer) -> Answer:
+        api = self.web.apis[self.origin]
+        for _ in range(CONFIRMED[401]):
+            answer = await api.get(path, headers={"Accept": "application/json"}, whole=whole)
+            if not _names_the_token(answer):
+                break
         if answer.status in {401, 403} and self.accepted:
             # The token is good: what is refused is this one question.
             raise BadAnswer(f"Viva Engage refuses this question ({answer.status})", reason=f"HTTP {answer.status}")
         self.accepted = self.accepted or answer.status == 200
-        if answer.status in {401, 403}:
+        if answer.status in {401, 403} or _names_the_token(answer):
             raise SignInRefused(
                 f"Viva Engage refuses the token ({answer.status}): it has ended, or is not a delegated one",
                 remedy="sign a person in anew; Viva Engage takes no app-only tokens",
@@ -98,24 +150,36 @@ class Engage:
 
 
 def parse(entry: Mapping[str, Any]) -> EngageUser:
-    """One element of `users.json`; what it does not say is left empty."""
-    template, plain = entry.get("mugshot_url_template"), entry.get("mugshot_url")
-    url = ""
-    if isinstance(template, str) and "{width}" in template:
-        url = template.replace("{width}", str(SIDE)).replace("{height}", str(SIDE))
-    elif isinstance(plain, str):
-        url = plain
+    """One element of `users.json`; what it does not say is left empty.
+
+    Older networks leave out `email` (recorded answers): the addresses are those of `contact`, the primary first.
+    """
+    url, other_size = _picture_urls(entry)
     contact = entry.get("contact")
     listed = contact.get("email_addresses") if isinstance(contact, dict) else None
-    listed = listed if isinstance(listed, list) else []
-    found = [entry.get("email"), *(one.get("address") for one in listed if isinstance(one, dict))]
+    listed = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    listed.sort(key=lambda one: one.get("type") != "primary")
+    found = [entry.get("email"), *(one.get("address") for one in listed)]
     addresses = tuple(
         dict.fromkeys(writable(one).strip().lower() for one in found if isinstance(one, str) and one.strip())
     )
-    identity = "" if entry.get("id") is None else str(entry["id"])
-    since = str(entry.get("activated_at") or "")
+    since = _text(entry, "activated_at")
     since = since if re.match(r"[0-9]{4}/[0-9]{2}/[0-9]{2} ", since) else ""
-    return EngageUser(identity, addresses, str(entry.get("state") or ""), url, picture_id(url), since[:25])
+    return EngageUser(
+        _text(entry, "id"), addresses, _text(entry, "state"), url, picture_id(url), since[:25], other_size,
+        _text(entry, "network_id"),
+    )  # fmt: skip
+
+
+def home_network(networks: Iterable[str]) -> str:
+    """The network that most of these accounts belong to; empty where none says."""
+    counted = Counter(network for network in networks if network)
+    return counted.most_common(1)[0][0] if counted else ""
+
+
+def can_be_asked(address: str) -> bool:
+    """Whether a URL can carry the address: half a character has no encoding."""
+    return not any("\ud800" <= char <= "\udfff" for char in address)
 
 
 def picture_id(url: str) -> str:
@@ -124,14 +188,69 @@ def picture_id(url: str) -> str:
         name = urlsplit(url).path.rstrip("/").rpartition("/")[2]
     except ValueError:
         return ""
-    return "" if re.fullmatch(r"[0-9]+x[0-9]+", name) else name
+    return "" if _SIZE.fullmatch(name) else name
 
 
-def _array(body: bytes) -> list[dict[str, Any]]:
+def is_default(url: str) -> bool:
+    """Whether a picture's URL names the default picture, in whatever directory, size, format or letter case."""
+    return _DEFAULT.fullmatch(unquote(picture_id(url))) is not None
+
+
+def _picture_urls(entry: Mapping[str, Any]) -> tuple[str, str]:
+    """The picture's URL in the size that is read first, and in the one that is read again.
+
+    By template, by plain address, or by the address that redirects to the picture (engage-user-list).
+    """
+    for kind in ("mugshot_url", "mugshot_redirect_url"):
+        template, plain = entry.get(f"{kind}_template"), entry.get(kind)
+        if isinstance(template, str) and "{width}" in template:
+            return _sized(template, SIDE), _sized(template, OTHER_SIDE)
+        if isinstance(plain, str) and plain.strip():
+            resized = _SIZE_OF_A_URL.sub(f"{OTHER_SIDE}x{OTHER_SIDE}", plain)
+            return plain, resized if resized != plain else ""
+    return "", ""
+
+
+def _sized(template: str, side: int) -> str:
+    return template.replace("{width}", str(side)).replace("{height}", str(side))
+
+
+def _text(entry: Mapping[str, Any], name: str) -> str:
+    return "" if entry.get(name) is None else str(entry[name])
+
+
+def _names_the_token(answer: Answer) -> bool:
+    """Whether a 400 speaks of the token: `OAuthException` (yammer/yam-python, its client's tests)."""
+    return answer.status == 400 and b"OAuthException" in answer.body
+
+
+def _json_or_nothing() -> Whole:
+    """JSON, or an empty 200 that came several times: one alone may be an answer that broke off."""
+    heard = 0
+
+    def whole(answer: Any) -> Damaged | None:
+        nonlocal heard
+        flaw = json_answer(answer)
+        if flaw is None or answer.status != 200 or answer.body.strip() or "html" in answer.content_type:
+            return flaw
+        heard += 1
+        return None if heard >= EMPTY_CONFIRMED else flaw
+
+    return whole
+
+
+def _parsed(body: bytes) -> Any:
     try:
-        parsed = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError):
-        parsed = None
+        return None
+
+
+def _array(body: bytes, *, nothing: bool = False) -> list[dict[str, Any]]:
+    """`nothing`: whether an empty body, or `null`, is an empty array."""
+    if nothing and body.strip() in {b"", b"null"}:
+        return []
+    parsed = _parsed(body)
     if not isinstance(parsed, list):
         raise BadAnswer("Viva Engage answered with something that is no list of users")
     return [entry if isinstance(entry, dict) else {} for entry in parsed]

@@ -21,6 +21,8 @@ from auditor.simulator.tokens import Mint
 
 GRANT_DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+REAL_AUTHORITY = "https://login.microsoftonline.com"
+"""For whom programs make their assertions that come here through a proxy, under the real names."""
 ANY_TENANT = frozenset({"common", "organizations"})
 
 
@@ -228,7 +230,8 @@ class Identity:
             if form.get("client_assertion_type") != ASSERTION_TYPE:
                 raise malformed(request)
             endpoints = frozenset(
-                f"{self.origin}/{tenant}{suffix}"
+                f"{authority}/{tenant}{suffix}"
+                for authority in (self.origin, REAL_AUTHORITY)
                 for tenant in (request.params["tenant"], self.tenant_id, self.domain)
                 for suffix in ("/oauth2/v2.0/token", "/v2.0")
             )

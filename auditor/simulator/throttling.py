@@ -16,7 +16,8 @@
   article tells to reckon with, a picture 1.
 - Exchange: 27 requests at once (EWSMaxConcurrency). Assumption: one more is ErrorExceededConnectionCount in a fault;
   whoever was refused within the last second gets ErrorServerBusy with BackOffMilliseconds; in the REST form 503.
-- Viva Engage: 10 requests in 10 seconds for user and application; refused with 429. Assumption: without Retry-After,
+- Viva Engage: 10 requests in 30 seconds for user and application, of all endpoints but messages and the like
+  (learn.microsoft.com/rest/api/yammer/yammer-api-rate-limits); refused with 429. Assumption: without Retry-After,
   of which its documentation says nothing.
 
 Windows begin with their first request and end whole (assumption: how the services count is not published). What was
@@ -217,7 +218,7 @@ class Throttling:
     # Viva Engage
 
     def _yammer(self, app: str) -> Admission:
-        window, now = self._window("yammer", app, 10, 10), self.clock()
+        window, now = self._window("yammer", app, 30, 10), self.clock()
         if not window.fits(1, now):
             said = {"message": "Rate limited due to excessive requests.", "code": 33, "stat": "fail"}
             return Admission(json_response({"response": said}, 429))

@@ -79,7 +79,7 @@ class Yammer:
         return json_response([self._body(member) for member in members])
 
     def by_email(self, request: Request) -> Response:
-        """Users of an address. Assumption: an array; and other addresses of a user find the user too."""
+        """Users of an address. Assumption: other addresses of a user find the user too."""
         self._check(request)
         found = self.by_address.get((request.query("email") or "").lower(), [])
         if not found:

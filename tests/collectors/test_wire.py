@@ -784,23 +784,6 @@ async def by_email(yammer: Yammer) -> list[Observation]:
     return [one async for one in yammer.by_email([ANNA])]
 
 
-@pytest.mark.parametrize(
-    ("reply", "status"),
-    [
-        ((404, {}, b""), "not_provisioned"),
-        ((200, JSON, b"[]"), "unknown"),
-        ((200, JSON, b'[{"id": 1, "email": "somebody-else@contoso.com"}]'), "unknown"),
-        ((200, JSON, b'[{"id": 1, "email": null}]'), "unknown"),
-        ((200, {"Content-Type": "text/html"}, b"<html>sign in</html>"), "unknown"),
-    ],
-)
-def test_only_a_404_says_that_nobody_goes_by_an_address(start: Any, ca_bundle: Path, reply: Reply, status: str) -> None:
-    server = start()
-    server.answers(lambda path, sent, number: (200, JSON, wire("yammer/users.json")) if "page=" in path else reply)
-    (found,) = engage(ca_bundle, server, by_email)
-    assert found.status == status
-
-
 def test_a_host_that_knows_nothing_of_engage_says_nothing_of_anyone(start: Any, ca_bundle: Path) -> None:
     server = start()
     server.answers(lambda path, sent, number: (404, {"Content-Type": "text/html"}, b"<html>not here</html>"))

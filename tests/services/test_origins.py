@@ -19,6 +19,8 @@ from auditor.services.origins import BadOrigin, host_matches, is_loopback, origi
         ("https://127.0.0.1:8443/a", "https://127.0.0.1:8443"),
         ("https://[::1]:8443/a", "https://[::1]:8443"),
         ("HTTPS://example.com.", "https://example.com"),
+        ("https://xn--mnchen-3ya.example/", "https://xn--mnchen-3ya.example"),
+        ("https://under_score.example/", "https://under_score.example"),
     ],
 )
 def test_an_origin_is_scheme_host_and_port(url: str, origin: str) -> None:
@@ -40,6 +42,13 @@ def test_an_origin_is_scheme_host_and_port(url: str, origin: str) -> None:
         "https:///path",
         "https://host:notaport/",
         "https://[::1/",
+        "https://xn--0.example.com/",
+        "https://xn--.example.com/",
+        "https://a..example.com/",
+        "https://*.example.com/",
+        "https://a%20b.example.com/",
+        "https://1.2.3.999/",
+        "https://" + "a" * 64 + ".example.com/",
         "",
     ],
 )

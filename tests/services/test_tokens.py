@@ -16,12 +16,13 @@ from urllib.parse import quote
 import pytest
 
 from auditor.model import Reason
-from auditor.services.errors import ServiceError, SignInRefused, Throttled, Unreachable
-from auditor.services.http import new_client
+from auditor.services.errors import ServerFault, ServiceError, SignInRefused, Throttled, Unreachable
+from auditor.services.http import Api, new_client
 from auditor.services.msal_http import MOST_BYTES, MsalHttp
 from auditor.services.tls import tls_context
 from auditor.services.tokens import FixedToken, MsalTokens, app_tokens, delegated_tokens, explain
 
+WIRE = Path(__file__).parents[1] / "wire"
 PASSWORD = "hunter2~8Q~" + "s3cr3t" * 5
 TENANT = "11111111-2222-3333-4444-555555555555"
 TOKEN = "eyJhbGciOiJub25lIn0.topsecrettokenthatmustneverbeseen.signature"
@@ -119,6 +120,63 @@ def test_a_broken_token_answer_is_no_refusal_and_is_never_printed(
     assert not isinstance(raised.value, SignInRefused)
     printed = capfd.readouterr()
     assert "topsecret" not in printed.out + printed.err + caplog.text + str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, {}),
+        (401, {"error_codes": []}),
+        (503, {}),
+        (400, {"error": "invalid_request", "error_description": "AADSTS90024: try again", "error_codes": [90024]}),
+        (400, {"error": "invalid_request", "error_description": "", "error_codes": [90006]}),
+        (401, {"error": "server_error", "error_description": "", "error_codes": []}),
+        (400, {"error": "temporarily_unavailable", "error_description": "AADSTS99999999: new", "error_codes": []}),
+    ],
+)
+def test_an_error_of_the_sign_in_service_that_passes_is_asked_again_whatever_its_status(
+    start: Any, ca_bundle: Path, status: int, body: dict[str, Any]
+) -> None:
+    told = json.loads((WIRE / "identity" / "temporarily-unavailable.json").read_text()) | body
+    server, failing = start(), [True]
+    good = {"access_token": TOKEN, "expires_in": 3599, "token_type": "Bearer"}
+
+    def script(path: str, headers: dict[str, str], number: int) -> tuple[int, dict[str, str], bytes]:
+        if path.endswith("openid-configuration"):
+            return 200, {}, discovery(server.origin)
+        if path.endswith("/token"):
+            asked.append(path)
+            return (status, {}, json.dumps(told).encode()) if failing[0] else (200, {}, json.dumps(good).encode())
+        return 200, {"Content-Type": "application/json"}, b"{}"
+
+    asked: list[str] = []
+    server.answers(script)
+
+    async def work() -> int:
+        client, connect = new_client(tls_context(ca_bundle)), partial(new_client, tls_context(ca_bundle))
+        tokens = app_tokens(
+            authority=server.origin, tenant_id=TENANT, client_id="app", connect=connect, secret=PASSWORD
+        )
+
+        async def sleep(_: float) -> None:
+            failing[0] = len(asked) < 3
+
+        try:
+            return (
+                await Api(server.origin, client, tokens, "https://graph.microsoft.com", sleep=sleep).get("/x")
+            ).status
+        finally:
+            await client.aclose()
+
+    assert asyncio.run(work()) == 200
+    assert len(asked) == 4
+
+
+def test_an_error_of_the_sign_in_service_that_passes_and_stays_is_no_refusal(start: Any, ca_bundle: Path) -> None:
+    server = start()
+    token_endpoint(server, 400, (WIRE / "identity" / "temporarily-unavailable.json").read_bytes())
+    with pytest.raises(ServerFault):
+        ask(server, ca_bundle)
 
 
 def test_a_refusal_that_repeats_what_was_sent_shows_no_secret(start: Any, ca_bundle: Path) -> None:

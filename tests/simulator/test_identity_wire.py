@@ -149,6 +149,13 @@ def test_an_assertion(simulated: Any) -> None:
     assert by_assertion(simulated, assertion(simulated)).status == 200
 
 
+@pytest.mark.parametrize("tenant", [TENANT, "contoso.com"])
+@pytest.mark.parametrize("endpoint", ["v2.0", "oauth2/v2.0/token"])
+def test_an_assertion_made_for_the_real_authority(simulated: Any, tenant: str, endpoint: str) -> None:
+    audience = f"https://login.microsoftonline.com/{tenant}/{endpoint}"
+    assert by_assertion(simulated, assertion(simulated, aud=audience)).status == 200
+
+
 def test_an_assertion_of_an_unknown_certificate(simulated: Any, wire: Any) -> None:
     text = assertion(simulated, header={"x5t#S256": jws.encode(bytes(20))})
     refused(by_assertion(simulated, text), wire, "bad-assertion", status=401)
