@@ -9,16 +9,17 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from auditor.model import Reason
 from auditor.services.errors import BadAnswer, Damaged, PageExpired, ServiceError
 from auditor.services.http import MAX_PICTURE, Answer, Api
 from auditor.services.retries import full_jitter
-from auditor.services.text import told
+from auditor.services.text import identity, told
 from auditor.services.whole import json_answer, picture_answer
 
 VERSION = "/v1.0"
@@ -41,10 +42,38 @@ BATCH_ATTEMPTS = 3
 """A batch that keeps failing is read singly rather than asked for ever."""
 BATCH_SLOTS = 4
 """Graph has four requests of a batch under way, which is all that an app may have for photos (throttling-limits)."""
+FINAL_CODES = (
+    "ImageNotFound", "ErrorItemNotFound", "ErrorEntityNotFound", "GetUserPhoto", "ConsumerPhotoIsNotSupported",
+    "AuthenticationError", "ErrorNonExistentMailbox", "ErrorInvalidUser", "MailboxNotHostedInExchangeOnline",
+    "MailboxNotEnabledForRESTAPI", "Request_ResourceNotFound", "ErrorAccessDenied",
+    "ErrorInsufficientPermissionsInAccessToken", "Authorization_RequestDenied", "InvalidAuthenticationToken",
+)  # fmt: skip
+"""Codes of which it is known what they say about a user (tests/wire/graph/README.md names who reported each)."""
+PASSING_CODES = (
+    "MailboxInfoStale",
+    "generalException", "serviceNotAvailable", "activityLimitReached",
+    "ServiceUnavailable", "TooManyRequests", "ApplicationThrottled",
+    "ErrorServerBusy", "ErrorTimeoutExpired", "ErrorInternalServerError", "ErrorInternalServerTransientError",
+    "ErrorMailboxMoveInProgress", "ErrorMailboxStoreUnavailable", "ErrorMailboxFailover", "ErrorADUnavailable",
+    "ErrorConnectionFailed", "ErrorInsufficientResources",
+)  # fmt: skip
+"""Codes of what passes, with whatever status: asked again, and never a word about the user.
+
+MailboxInfoStale: microsoft-graph-explorer-v4#3143 (503). The next three: learn.microsoft.com/graph/errors, as it listed
+codes. The rest of them speaks of throttling, or are Exchange's (exchange-docs responsecode.md), whose words Graph
+repeats where a mailbox is asked.
+"""
+_UNDERSTOOD = {code.lower(): code for code in (*FINAL_CODES, *PASSING_CODES)}
+DEEPEST = 6
+"""How many errors inside one another are looked into."""
 LONGEST_CODE = 100
 """Characters of an error's code; it becomes a reason, which the report counts and names."""
 MOST_ROLES = 20
 """Roles of the photo update settings that are kept; the service has two."""
+UNTYPED = frozenset({"", "text/plain"})
+"""How Graph's own bare 404 for a size comes (microsoft-graph-docs#2319): with no body, as plain text or untyped."""
+_GUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_OWNER = re.compile(rf"(?i)\busers(?:\('|/)({_GUID})(?:@[^'/]*)?(?:'\)|/|$)")
 EXPIRED = frozenset({"Directory_ExpiredPageToken", "Directory_ExpiredSkipToken"})
 
 T = TypeVar("T")
@@ -68,14 +97,39 @@ class GraphAnswer:
     @property
     def error_code(self) -> str:
         """`error.code`; empty where the body holds none."""
-        error = self.json().get("error")
-        return told(error.get("code"), LONGEST_CODE) if isinstance(error, dict) else ""
+        return next((code for code, _ in self._errors()), "")
 
     @property
     def error_message(self) -> str:
         """`error.message`; empty where the body holds none."""
+        return next((message for _, message in self._errors()), "")
+
+    @property
+    def decides(self) -> tuple[str, str]:
+        """The code and the message to go by: of the innermost error whose code is understood, else of the outermost.
+
+        So the documentation asks of its readers: an `innererror` may hold a more specific code, and further errors
+        (learn.microsoft.com/graph/errors). A code that is understood comes in its documented letter case.
+        """
+        errors = self._errors()
+        for code, message in reversed(errors):
+            if code.lower() in _UNDERSTOOD:
+                return _UNDERSTOOD[code.lower()], message or errors[0][1]
+        return errors[0] if errors else ("", "")
+
+    @property
+    def passes(self) -> bool:
+        """Whether the error is one that passes, by its code."""
+        return self.decides[0] in PASSING_CODES
+
+    def _errors(self) -> list[tuple[str, str]]:
+        """Code and message of the error and of those inside it, the outermost first."""
+        found: list[tuple[str, str]] = []
         error = self.json().get("error")
-        return told(error.get("message")) if isinstance(error, dict) else ""
+        while isinstance(error, dict) and len(found) < DEEPEST:
+            found.append((told(error.get("code"), LONGEST_CODE), told(error.get("message"))))
+            error = next((value for name, value in error.items() if name.lower() == "innererror"), None)
+        return found
 
 
 class GraphError(ServiceError):
@@ -117,7 +171,7 @@ class Graph:
 
     async def value(self, path: str) -> GraphAnswer:
         """One GET of a picture."""
-        return _single(await self.api.get(VERSION + path, max_bytes=MAX_PICTURE, whole=picture_answer))
+        return _single(await self.api.get(VERSION + path, max_bytes=MAX_PICTURE, whole=_picture_or_error))
 
     async def count(self, path: str) -> int | None:
         """How many entries a collection has, as the directory's own count says; None where it does not say.
@@ -241,7 +295,8 @@ class Graph:
         """The answers to up to 20 GETs by path.
 
         Left out, to be asked alone: what the answer does not name, names twice, or without a status, and what
-        failed in passing (throttled, refused for its token, 5xx). Items that were not asked for are ignored.
+        failed in passing (throttled, refused for its token, 5xx, or by its code). Items that were not asked for are
+        ignored.
         Raises `BadAnswer` where the whole batch is refused or damaged: read singly then.
         """
         requests = [{"id": str(number), "method": "GET", "url": path} for number, path in enumerate(paths)]
@@ -262,29 +317,80 @@ class Graph:
         if throttled:
             self.api.throttled(one.headers for one in throttled if one)
         made = {paths[number]: _item(items[0]) for number, items in by_number.items() if len(items) == 1}
-        return {path: one for path, one in made.items() if one is not None and not _passes(one.status)}
+        return {path: one for path, one in made.items() if one is not None and not _passes(one)}
 
 
 def photo_or_json(answer: Answer) -> Damaged | None:
     """As `json_answer`; besides, a 404 that says nothing is only Graph's where it is plain text or untyped."""
-    if answer.status == 404 and not answer.body.strip() and answer.content_type not in {"", "text/plain"}:
-        return Damaged(f"{answer.url.split('/v1.0', 1)[0]} answered 404 with nothing that calls itself"
-                       f" {answer.content_type}")  # fmt: skip
-    return json_answer(answer)
+    if answer.status == 404 and not answer.body.strip() and answer.content_type not in UNTYPED:
+        return Damaged(f"{_origin(answer)} answered 404 with nothing that calls itself {answer.content_type}")
+    return json_answer(answer) or _passing_code(answer)
+
+
+def _picture_or_error(answer: Answer) -> Damaged | None:
+    return picture_answer(answer) or _passing_code(answer)
+
+
+def _passing_code(answer: Answer) -> Damaged | None:
+    """What is asked again for its code, whatever its status."""
+    if answer.status < 400 or not answer.body:
+        return None
+    said = _single(answer)
+    if not said.passes:
+        return None
+    flaw = Damaged(f"{_origin(answer)} answered {answer.status} ({said.decides[0]}) every time")
+    flaw.reason = Reason.SERVER_ERROR
+    return flaw
+
+
+def _origin(answer: Answer) -> str:
+    return answer.url.split("/v1.0", 1)[0]
+
+
+def user_path(user_id: str) -> str:
+    """One user's directory entry, the id alone. Raises `BadAnswer` where the id can stand in no path."""
+    return f"/users/{_quoted(user_id)}?$select=id"
 
 
 def photo_path(user_id: str) -> str:
-    """The metadata of a user's largest photo; always by object id: by mail the answer is a false 'not found'."""
-    return f"/users/{quote(user_id, safe='')}/photo"
+    """The metadata of a user's largest photo; always by object id: by mail the answer is a false 'not found'.
+
+    Raises `BadAnswer` where the id can stand in no path.
+    """
+    return f"/users/{_quoted(user_id)}/photo"
+
+
+def photos_path(user_id: str) -> str:
+    """The metadata of all sizes of a user's photo. Raises `BadAnswer` where the id can stand in no path."""
+    return f"/users/{_quoted(user_id)}/photos"
+
+
+def _quoted(user_id: str) -> str:
+    if identity(user_id) is None:
+        raise BadAnswer("the directory's id of this user cannot be written into a request")
+    return quote(user_id, safe="")
+
+
+def named_users(metadata: Mapping[str, Any]) -> frozenset[str]:
+    """The object ids, in lower case, that photo metadata names as the photo's owner; empty where it names nobody.
+
+    `@odata.id` spells them `users('OID@TENANT')` (profilephoto-get), `@odata.context` `users('OID')/photo`; the
+    letter case of `users` varies between published answers. What is no object id (`Me`, a name) tells nothing.
+    """
+    texts = [metadata.get("@odata.id"), metadata.get("@odata.context")]
+    found = (match for text in texts if isinstance(text, str) for match in _OWNER.finditer(unquote(text)))
+    return frozenset(match[1].lower() for match in found)
 
 
 def _single(answer: Answer) -> GraphAnswer:
     return GraphAnswer(answer.status, answer.content_type, answer.headers.get("etag", ""), answer.body, answer.headers)
 
 
-def _passes(status: int) -> bool:
+def _passes(answer: GraphAnswer) -> bool:
     # 424 is a batch's own: something before it failed. A 401 is a token that ended while the batch was under way.
-    return status in {401, 408, 424, 429} or status >= 500
+    if answer.status in {401, 408, 424, 429} or answer.status >= 500:
+        return True
+    return answer.status >= 400 and answer.passes
 
 
 def _item(item: Mapping[str, Any]) -> GraphAnswer | None:

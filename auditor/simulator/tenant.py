@@ -66,10 +66,10 @@ class GraphPhoto:
     etag: str = ""
     """Eight hexadecimal digits, without quotes."""
     refusal: GraphRefusal | None = None
-    no_photo: Literal["image_not_found", "entity_not_found", "item_not_found", "one_pixel", "bare_404"] = (
-        "image_not_found"
-    )
-    """How 'no photo' is said: an error with one of three codes, metadata 200 of size 1x1 (and `$value` 404),
+    no_photo: Literal[
+        "image_not_found", "entity_not_found", "item_not_found", "get_user_photo", "one_pixel", "bare_404"
+    ] = "image_not_found"
+    """How 'no photo' is said: an error with one of four codes, metadata 200 of size 1x1 (and `$value` 404),
     or a 404 without a body."""
 
 

@@ -98,13 +98,29 @@ JSON = {"Content-Type": "application/json"}
         ((404, JSON, wire("graph/entity-not-found.json")), "absent", ""),
         ((404, JSON, wire("graph/item-not-found.json")), "absent", ""),
         ((200, JSON, wire("graph/photo-none-1x1.json")), "absent", ""),
-        ((404, {"Content-Type": "text/plain"}, b""), "absent", ""),
+        ((404, JSON, wire("graph/get-user-photo.json")), "absent", ""),
+        ((404, JSON, wire("graph/inner-error.json")), "absent", ""),
+        ((404, JSON, wire("graph/image-not-found.json").replace(b'ImageNotFound"', b'imageNotFound"')), "absent", ""),
         ((400, JSON, wire("graph/no-mailbox.json")), "unknown", "AuthenticationError"),
         ((404, JSON, wire("graph/non-existent-mailbox.json")), "unknown", "ErrorNonExistentMailbox"),
         ((404, JSON, wire("graph/mailbox-on-premises.json")), "unknown", "MailboxNotHostedInExchangeOnline"),
         ((404, JSON, wire("graph/mailbox-not-enabled.json")), "unknown", "MailboxNotEnabledForRESTAPI"),
         ((404, JSON, wire("graph/profile-not-found.json")), "unknown", "ProfileNotFound"),
-        ((404, JSON, wire("graph/get-user-photo.json")), "unknown", "GetUserPhoto"),
+        ((404, JSON, wire("graph/get-user-photo-not-supported.json")), "unknown", "GetUserPhoto"),
+        ((404, JSON, wire("graph/consumer-photo.json")), "unknown", "ConsumerPhotoIsNotSupported"),
+        ((404, JSON, wire("graph/invalid-user.json")), "unknown", "ErrorInvalidUser"),
+        ((403, JSON, wire("graph/hybrid-forbidden.json")), "unknown", "UnknownError"),
+        ((404, JSON, wire("graph/mailbox-not-enabled.json").lower()), "unknown", "MailboxNotEnabledForRESTAPI"),
+        # What passes says nothing of the user, whatever its status.
+        ((503, JSON, wire("graph/mailbox-info-stale.json")), "unknown", "server_error"),
+        ((404, JSON, wire("graph/mailbox-info-stale.json")), "unknown", "server_error"),
+        ((400, JSON, b'{"error": {"code": "GeneralException", "message": ""}}'), "unknown", "server_error"),
+        ((507, JSON, b'{"error": {"code": "UnknownError", "message": ""}}'), "unknown", "server_error"),
+        # Without a code it is not Graph's.
+        ((404, {"Content-Type": "text/plain"}, b"default backend - 404"), "unknown", "unexpected_answer"),
+        ((404, JSON, b"{}"), "unknown", "unexpected_answer"),
+        ((403, {"Content-Type": "text/html"}, b"<html>blocked</html>"), "unknown", "unexpected_answer"),
+        ((200, JSON, b'{"id": "5b0d7c9e-0000-4000-8000-000000000001"}'), "unknown", "unexpected_answer"),
         ((404, JSON, wire("graph/resource-not-found.json")), "unknown", "Request_ResourceNotFound"),
         ((403, JSON, wire("graph/photo-permission-missing.json")), "unknown", "permission_missing"),
         ((403, JSON, wire("graph/directory-permission-missing.json")), "unknown", "permission_missing"),
@@ -273,6 +289,7 @@ def test_batch_items_are_told_apart_by_id_in_any_order(start: Any, ca_bundle: Pa
 
     def script(path: str, sent: dict[str, str], number: int) -> Reply:
         if number == 1:
+            # The bare 404 stands beside answers of Graph itself.
             return batch_of(
                 [
                     {"id": "2", "status": 404, "body": None},
@@ -294,6 +311,10 @@ def test_batch_items_are_told_apart_by_id_in_any_order(start: Any, ca_bundle: Pa
     [
         batch_of([{"id": "0", "body": None}]),
         batch_of([{"id": "0", "status": 429, "body": json.loads(wire("graph/throttled.json"))}]),
+        batch_of(
+            [{"id": "0", "status": 404, "headers": JSON, "body": json.loads(wire("graph/mailbox-info-stale.json"))}]
+        ),
+        batch_of([{"id": "0", "status": 404, "headers": JSON, "body": None}]),
         batch_of([]),
         batch_of([{"id": "0", "status": 404, "body": None}, {"id": "0", "status": 404, "body": None}]),
         batch_of([{"id": "99", "status": 404, "body": None}]),

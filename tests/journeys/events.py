@@ -19,6 +19,7 @@ NO_RUN = "ends"
 QUESTIONS: Mapping[str, tuple[str, str]] = {
     "photo": ("graph", "/users/{id}/photo$"),
     "picture": ("graph", r"/users/{id}/photo/\$value$"),
+    "directory entry": ("graph", r"/users/{id}\?\$select=id$"),
     "mailbox": ("exchange", r"(exchange\.asmx |email=){mail}(&|$)"),
     "profile": ("sharepoint", "getpropertiesfor.*membership.{upn}'"),
     "shown": ("sharepoint_my", "(?i)accountname={upn}&"),
@@ -170,7 +171,26 @@ WORDS = Section(
         Event(
             "404 `ErrorEntityNotFound` that names `ImageNotFoundException`", graph("absent 1", 404, "entity-not-found")
         ),
-        Event("404 without a body, as plain text", {E: cell("absent 1", answer("photo", 404, "text/plain"))}),
+        Event(
+            "404 without a body, as plain text; asked again, together with a user who has a photo, the same",
+            {E: cell("absent 1", answer("photo", 404, "text/plain"))},
+        ),
+        Event(
+            "404 without a body, as plain text, and nothing that shows that Graph itself gave it",
+            {
+                E: cell(
+                    "unknown unexpected_answer 4",
+                    answer("photo", 404, "text/plain"),
+                    answer("directory entry", 404, "text/plain"),
+                )
+            },
+            everyone=2,
+        ),
+        Event(
+            "404 with a text that has no code",
+            {E: cell("unknown unexpected_answer 4", answer("photo", 404, "text/plain", body="no such route"))},
+        ),
+        Event("404 `GetUserPhoto`: the photo wasn't found", graph("absent 1", 404, "get-user-photo")),
         Event("metadata of one pixel (`1x1`)", graph("absent 1", 200, "photo-none-1x1")),
         Event("200, success, no `PictureData`", ews("absent 1", 200, file="exchange/no-photo.xml")),
         Event(
@@ -210,7 +230,16 @@ WORDS = Section(
             graph("unknown MailboxNotEnabledForRESTAPI 0/4", 404, "mailbox-not-enabled"),
         ),
         Event("404 `ProfileNotFoundException`", graph("unknown ProfileNotFound 0/4", 404, "profile-not-found")),
-        Event("404 `GetUserPhoto` (a personal account)", graph("unknown GetUserPhoto 0/4", 404, "get-user-photo")),
+        Event(
+            "404 `GetUserPhoto`: the operation is not supported (a personal account)",
+            graph("unknown GetUserPhoto 0/4", 404, "get-user-photo-not-supported"),
+        ),
+        Event("404 `ErrorInvalidUser`", graph("unknown ErrorInvalidUser 0/4", 404, "invalid-user")),
+        Event(
+            "403 `UnknownError` with the page of an on-premises server",
+            graph("unknown UnknownError 0/4", 403, "hybrid-forbidden"),
+        ),
+        Event("503 `MailboxInfoStale`", graph("unknown server_error 4", 503, "mailbox-info-stale")),
         Event(
             "404 `Request_ResourceNotFound`", graph("unknown Request_ResourceNotFound 0/4", 404, "resource-not-found")
         ),

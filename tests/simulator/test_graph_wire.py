@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+
+from auditor.simulator.services import Options, make_services
+from auditor.simulator.tenant import GraphPhoto
+from tests.simulator.conftest import PLACES, Simulated, account, make_tiny
 
 JSON = "application/json"
 
@@ -27,6 +32,19 @@ def test_metadata(simulated: Any, wire: Any, shape: Any, contracts: Path) -> Non
     published = json.loads((contracts / "captures" / "graph-photo.json").read_text())
     assert list(body) == list(wire("graph/photo-metadata.json")) == list(published)
     assert (body["id"], body["width"], body["@odata.mediaEtag"]) == ("360x360", 360, '"00000001"')
+
+
+def test_metadata_names_its_user_in_either_published_form(simulated: Any, wire: Any, shape: Any) -> None:
+    forms: dict[bool, str] = {}
+    for name in ("adele", "o'brien", "jörg", "aliased", "odd", "sydney", "onepixel"):
+        identity = simulated.id_of(name)
+        body = said(simulated.ask("graph", f"/v1.0/users/{identity}/photo"))
+        me = body["@odata.context"].endswith("$metadata#Me/photo/$entity")
+        forms[me] = "photo-metadata-me.json" if me else "photo-metadata.json"
+        assert shape(body) == shape(wire(f"graph/{forms[me]}"))
+        assert me or f"#users('{identity}')/photo" in body["@odata.context"]
+        assert f"/users('{identity}@" in body["@odata.id"]
+    assert len(forms) == 2
 
 
 def test_metadata_of_no_photo_may_be_one_pixel(simulated: Any, wire: Any, contracts: Path) -> None:
@@ -51,6 +69,13 @@ def test_metadata_of_no_photo_may_be_one_pixel(simulated: Any, wire: Any, contra
 @pytest.mark.parametrize("what", ["photo", "photo/$value", "photos", "photos/48x48/$value"])
 def test_no_photo_is_an_error(simulated: Any, same_error: Any, name: str, file: str, what: str) -> None:
     same_error(simulated.ask("graph", f"/v1.0/users/{simulated.id_of(name)}/{what}"), 404, file)
+
+
+def test_no_photo_may_be_told_by_the_message_alone(same_error: Any) -> None:
+    worded = account("worded", 1, graph=GraphPhoto(no_photo="get_user_photo"))
+    simulated = Simulated(make_services(replace(make_tiny(), accounts=(worded,)), PLACES, Options()))
+    for what in ("photo", "photos"):
+        same_error(simulated.ask("graph", f"/v1.0/users/{worded.id}/{what}"), 404, "graph/get-user-photo.json")
 
 
 def test_no_photo_equals_the_published_report(simulated: Any, contracts: Path) -> None:
