@@ -22,6 +22,7 @@ from auditor.collectors.build import Services, permissions
 from auditor.directory import ScopeError, list_users
 from auditor.exceptions import EXCEPTIONS, read_file, recorded
 from auditor.judgement import judge_run, lacking_pictures
+from auditor.model import Workload
 from auditor.photos import RECIPE
 from auditor.photos.thresholds import ERROR_RATES
 from auditor.runs.baselines import LAST, find
@@ -155,7 +156,8 @@ async def _go_on(
 
 async def _list(settings: Settings, run: RunFolder, graph: Graph, progress: Progress) -> None:
     progress.start("directory", None)
-    listed = await list_users(graph, settings.scope)
+    with_exchange = settings.exchange is not None and Workload.EXCHANGE in settings.workloads
+    listed = await list_users(graph, settings.scope, mailboxes=with_exchange)
     for note in listed.notes:
         progress.tell(note)
     if not listed.users:
@@ -170,6 +172,10 @@ async def _list(settings: Settings, run: RunFolder, graph: Graph, progress: Prog
             "only": _only(settings),
             "counted_before": listed.before,
             "notes": list(listed.notes),
+            "largest_page": listed.largest_page,
+            "full_end": listed.full_end,
+            "problem_of_list": listed.problem,
+            "problem": listed.problem,
         },
     )
     remember_directory(run, listed)
