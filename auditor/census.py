@@ -106,7 +106,7 @@ async def census(
     # Counted while people join and leave: anything between the two lists is one of them.
     low, high = sorted((first.listed, size))
     after_fits = after is None or low - most <= after <= high + most
-    if not counts and second.full_end and not problems:
+    if not counts and first.full_end and second.full_end and not problems:
         problems.append("both lists end with a full page that names no next one")
     left = [upn for own in gone if (upn := accounts[own])]
     if problems or not (before_fits and after_fits):
@@ -154,7 +154,7 @@ def unlike(first: Collected[Any], again: Collected[Any], ids: Callable[[Any], st
     size = len(one | other) + max(first.nameless, again.nameless)
     if counted is not None and abs(counted - size) > most:
         return f"{size} members were listed, and the list counts {counted}"
-    if counted is None and again.full_end:
+    if counted is None and first.full_end and again.full_end:
         return "both lists end with a full page that names no next one"
     return ""
 

@@ -300,10 +300,9 @@ def other_page(listed: int, largest_page: int) -> int:
     full page of it, and has more pages than before."""
     if listed < 3:
         return listed + 1
-    size = max(2, 2 * min(listed, largest_page or listed) // 3)
-    while size > 2 and listed % size == 0:
-        size -= 1
-    return size
+    most = min(listed, largest_page or listed)
+    fitting = (size for size in (*range(2 * most // 3, 1, -1), *range(2 * most // 3, most)) if listed % size)
+    return next(fitting, max(2, 2 * most // 3))
 
 
 def _top(path: str) -> int:
