@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from auditor.services.errors import ServiceError
+from auditor.services.errors import BadAnswer, ServiceError
 from auditor.services.graph import PAGE, Collected, Graph, other_page
 from auditor.services.text import identity, told
 
+T = TypeVar("T")
 _ASKED_SINGLY = 20
 """So many of those that a second list does not name are asked for by their ids; they stand for the others."""
 
@@ -80,8 +81,9 @@ async def census(
     counts = [count for count in (first.before, after) if count is not None]
     if len(counts) > 1 and all(count == first.listed for count in counts):
         return Census(first.listed, first.before, after)
+    top = other_page(first.listed, first.largest_page)
     try:
-        second = await graph.every(second_list(first), _named)
+        second = by_pages_of(top, await graph.every(_second_list(top), _named))
     except ServiceError as error:
         return Census(first.listed, first.before, after, problem=_alone(first, counts, error))
     now = {one.id: one for one in second.entries}
@@ -128,10 +130,16 @@ async def census(
     )
 
 
-def second_list(first: First) -> str:
-    """The address of a second list of users, by pages of another size than the first list's."""
-    size = other_page(first.listed, first.largest_page)
-    return "/users?" + urlencode({"$select": "id,userPrincipalName,createdDateTime", "$top": size}, safe="$,")
+def _second_list(top: int) -> str:
+    return "/users?" + urlencode({"$select": "id,userPrincipalName,createdDateTime", "$top": top}, safe="$,")
+
+
+def by_pages_of(top: int, second: Collected[T]) -> Collected[T]:
+    """A second list that came by pages as they were asked for. Raises `BadAnswer` for another: whatever gives larger
+    pages than `$top` allows did not read the question, and may have kept the first answer."""
+    if second.largest_page > top:
+        raise BadAnswer(f"Graph gave {second.largest_page} entries on a page that may have {top}")
+    return second
 
 
 def tolerance(count: int) -> float:

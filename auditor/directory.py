@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 from auditor.addresses import Owners, askable, in_order, smtp_addresses, trimmed
-from auditor.census import tolerance, unlike
+from auditor.census import by_pages_of, tolerance, unlike
 from auditor.mailboxes import is_open, purposes
 from auditor.model import User
 from auditor.services.errors import ServiceError
@@ -309,8 +309,9 @@ async def _members(graph: Graph, name: str, read: Callable[[Mapping[str, Any]], 
     size = len(first.entries) + first.nameless
     if size == first.counted or (first.counted is None and not first.full_end):
         return _Group(first, "")
+    top = other_page(size, first.largest_page)
     try:
-        again = await graph.every(path(other_page(size, first.largest_page)), read, eventual=True)
+        again = by_pages_of(top, await graph.every(path(top), read, eventual=True))
     except ServiceError as error:
         said = f"counts {first.counted} members" if first.counted is not None else "ends with a full page"
         return _Group(first, f"of the group '{name}' {size} were listed, the list {said}, and: {error.sentence}")
