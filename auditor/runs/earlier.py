@@ -64,7 +64,7 @@ class Earlier:
         found: dict[str, list[Observation]] = {}
         for user in sorted(users, key=lambda user: self._people.get(user.id, _NOBODY)[0]):
             shard, upn, mail, asked_by, plan = self._people.get(user.id, _NOBODY)
-            # A run of an older version did not say by which addresses it asked for a user: by the mail, whose it may be.
+            # An older version did not say by which addresses it asked for a user: by the mail, even another's.
             same = mail == user.mail and not user.mail_of_another
             if asked_by:
                 same = asked_by == " ".join(user.asked_by)
