@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from auditor.directory import SELECT
@@ -60,6 +61,20 @@ def test_shared_and_room_mailboxes_are_told_apart_when_somebody_asks(served: Any
     excluded = done.manifest["scope"]["excluded"]
     assert excluded["rooms"] > 0
     assert "shared" not in excluded
+
+
+def test_a_mailbox_without_a_licence_is_what_its_settings_say(served: Any, command: Command) -> None:
+    classes = "disabled,unlicensed,shared,rooms"
+    done = command("audit", "--config", served.config, *QUICK, "--workload", "exchange", "--include", classes)
+    people = {one.id: one for one in make_tenant(USERS, 11, photos=None, scenarios=None, photo_store="split").accounts}
+    table = pq.read_table(done.run / "users", columns=["user_id", "enabled", "licensed", "exchange_plan", "mailbox"])
+    asked = 0
+    for row in table.to_pylist():
+        mailbox = people[row["user_id"]].mailbox
+        is_open = not row["exchange_plan"] and not (row["enabled"] and row["licensed"])
+        assert row["mailbox"] == ((mailbox.purpose if mailbox else "none") if is_open else "")
+        asked += is_open
+    assert asked > 3
 
 
 def test_a_groups_members_are_audited_and_an_excluded_groups_are_not(
