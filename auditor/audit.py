@@ -149,7 +149,7 @@ async def _go_on(
         while lacking := lacking_pictures(run, shortcut):
             await read_again(run, services, progress, shortcut, lacking)
         shortcut.sum_up(settings.workloads)
-        await recount(run, services.graph, progress)
+        await recount(run, services.graph, progress, earlier.people() if earlier is not None else ())
         run.update(requests=_add(run.manifest.get("requests", {}), services.requests()), seconds=seconds)
     judge_run(run, settings.require, progress)
 

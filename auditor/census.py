@@ -7,7 +7,7 @@ that; two lists that break off break off in different places.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -66,11 +66,13 @@ async def census(
     first: First,
     accounts: Mapping[str, str],
     unnamed: Callable[[str], bool] = lambda _: False,
+    known: Iterable[str] = (),
 ) -> Census:
     """Count the directory again when everyone was asked; read a second list unless both counts equal the first.
 
     `accounts`: UPNs of the first list by object id. `unnamed`: whose object ids are in no list here although they
-    were listed, and stay so.
+    were listed, and stay so. `known`: object ids of users of an earlier run; who is in neither list now and still there
+    was missed by both.
 
     Who joined or left explains how the two lists and the two counts differ. What it does not explain, beyond
     `tolerance`, is the problem. An account is believed to have joined where the count before, or its date of
@@ -108,6 +110,9 @@ async def census(
     # Counted while people join and leave: anything between the two lists is one of them.
     low, high = sorted((first.listed, size))
     after_fits = after is None or low - most <= after <= high + most
+    away = [own for own in known if own not in accounts and own not in now and not unnamed(own)]
+    if len(away) > most and (missed := await _still_there(graph, away)) > most:
+        problems.append(f"about {missed} users of an earlier run are still there and in neither list")
     if not counts and first.full_end and second.full_end and not problems:
         problems.append("both lists end with a full page that names no next one")
     left = [upn for own in gone if (upn := accounts[own])]

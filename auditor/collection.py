@@ -101,8 +101,11 @@ def remember_directory(run: RunFolder, listed: Listed) -> None:
         frames.write_table(frames.table(_ACCOUNTS, rows), temporary)
 
 
-async def recount(run: RunFolder, graph: Graph, progress: Progress) -> None:
-    """Hold the list that the run began with against the directory as it is now, and write down what differs."""
+async def recount(run: RunFolder, graph: Graph, progress: Progress, known: Iterable[str] = ()) -> None:
+    """Hold the list that the run began with against the directory as it is now, and write down what differs.
+
+    `known`: object ids of users of an earlier run.
+    """
     file = run.work("directory") / _ACCOUNTS_FILE
     scope = dict(run.manifest.get("scope", {}))
     if not file.exists():
@@ -117,7 +120,7 @@ async def recount(run: RunFolder, graph: Graph, progress: Progress) -> None:
         bool(scope.get("full_end")),
         _begun(run),
     )
-    taken = await census(graph, first, accounts, lambda one: was_erased(run.manifest, one))
+    taken = await census(graph, first, accounts, lambda one: was_erased(run.manifest, one), known)
     scope["counted_after"] = taken.after
     scope["joined"], scope["left"] = list(taken.joined), list(taken.left)
     scope["problem"] = "; ".join(filter(None, (str(scope.get("problem_of_list", "")), taken.problem)))

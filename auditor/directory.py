@@ -127,7 +127,7 @@ async def _by_class(graph: Graph, scope: Scope) -> Listed:
     for one in lists:
         for account in one.entries:
             found.setdefault(account.id, account)
-    asked = await _told_apart(graph, found.values(), scope.include)
+    asked, untold = await _told_apart(graph, found.values(), scope.include)
     users: list[User] = []
     excluded: Counter[str] = Counter()
     without_licences = 0
@@ -142,6 +142,8 @@ async def _by_class(graph: Graph, scope: Scope) -> Listed:
             without_licences += reason == "unlicensed" and not account.licences_told
         else:
             users.append(user)
+    if untold > tolerance(len(found)):
+        problems.append(f"what {untold} mailboxes are for could not be learned, and their users count as disabled")
     if without_licences > tolerance(len(found)):
         problems.append(f"Graph did not tell the licences of {without_licences} accounts, which are left out")
     nameless = sum(one.nameless for one in lists)
@@ -266,29 +268,31 @@ def _excluded(user: User, include: Sequence[str]) -> str:
 _MAILBOX_CLASSES = {"shared": "shared", "room": "rooms", "equipment": "rooms"}
 
 
-async def _told_apart(graph: Graph, accounts: Iterable[_Account], include: Sequence[str]) -> dict[str, User]:
-    """The users of whom only the mailbox says of which class they are, by object id, with what it says.
+async def _told_apart(
+    graph: Graph, accounts: Iterable[_Account], include: Sequence[str]
+) -> tuple[dict[str, User], int]:
+    """The users of whom only the mailbox says of which class they are, by object id, with what it says; and of how
+    many it could not be learned.
 
-    Shared and room mailboxes are disabled accounts without a licence. They are told apart where it matters.
+    Shared and room mailboxes are disabled accounts without a licence. They are told apart where it matters. Raises
+    where nobody's mailbox tells it.
     """
     if "shared" not in include and "rooms" not in include:
-        return {}
+        return {}, 0
     users = [one.user for one in accounts if one.user is not None]
     unsure = [user for user in users if not user.licensed and _excluded(user, ()) == "disabled"]
     heard = await purposes(graph, unsure)
-    found: dict[str, User] = {}
-    for user in unsure:
-        purpose = heard[user.id]
-        if purpose.forbidden:
+    untold = [user for user in unsure if heard[user.id].forbidden or heard[user.id].failed]
+    if untold and len(untold) == len(unsure):
+        if any(purpose.forbidden for purpose in heard.values()):
             raise ScopeError(
                 "Shared and room mailboxes can only be told apart with the Graph application permission"
                 " MailboxSettings.Read: a person's sign-in reads this person's own mailbox only. Grant it to the app"
                 " that signs in as itself, or leave --include shared,rooms out."
             )
-        if purpose.failed:
-            raise GraphError(f"{purpose.failed} when asked for the purpose of the mailbox of {user.upn}", "")
-        found[user.id] = replace(user, mailbox=purpose.mailbox)
-    return found
+        first = untold[0]
+        raise GraphError(f"{heard[first.id].failed} when asked for the purpose of the mailbox of {first.upn}", "")
+    return {user.id: replace(user, mailbox=heard[user.id].mailbox) for user in unsure}, len(untold)
 
 
 async def _members(graph: Graph, name: str, read: Callable[[Mapping[str, Any]], T | None]) -> _Group[T]:

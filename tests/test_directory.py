@@ -488,6 +488,22 @@ def test_a_second_list_that_misses_accounts_that_are_still_there_is_told(start: 
     assert missed.left == ()
 
 
+def test_users_of_an_earlier_run_who_are_still_there_and_in_no_list_are_missed(start: Any, ca_bundle: Path) -> None:
+    """What shows the same part of a directory by every page size, and refuses its count, is seen so."""
+    server = start()
+    paged(server, Gateway(shows=80), many(160), None)
+
+    async def taken(graph: Graph, known: list[str]) -> Any:
+        found = await list_users(graph, Scope())
+        first = First(found.directory, found.before, found.largest_page, found.full_end, BEGUN)
+        return await census(graph, first, found.accounts or {}, known=known)
+
+    missed = ask(ca_bundle, server, lambda graph: taken(graph, [f"id-{number}" for number in range(160)]))
+    assert "about 80 users of an earlier run are still there and in neither list" in missed.problem
+    left = ask(ca_bundle, server, lambda graph: taken(graph, [f"left-{number}" for number in range(50)]))
+    assert left.problem == ""
+
+
 @pytest.mark.parametrize(("full", "told"), [(False, "a second list could not be had"), (True, "ends with a full page")])
 def test_without_count_and_second_list_no_list_is_whole(start: Any, ca_bundle: Path, full: bool, told: str) -> None:
     server = start()
@@ -763,3 +779,24 @@ def test_a_missing_permission_for_mailbox_settings_is_found_out_with_a_few_quest
     assert len(server.seen) < 40
     with pytest.raises(ScopeError, match=r"MailboxSettings\.Read"):
         listed(ca_bundle, server, Scope(include=("shared",)))
+
+
+def test_where_only_some_mailboxes_tell_what_they_are_for_the_others_count_as_disabled(
+    start: Any, ca_bundle: Path
+) -> None:
+    server, refused = start(), {"id-1/", "id-2/", "id-3/"}
+    users = [entry(0), *(one | {"accountEnabled": False, "assignedLicenses": []} for one in many(6)[1:])]
+
+    def script(path: str, headers: dict[str, str], number: int) -> Reply:
+        if "mailboxSettings" in path:
+            there = not any(own in path for own in refused)
+            return answer({"userPurpose": "shared"}) if there else error("ErrorAccessDenied", 403)
+        return (200, {}, b"6") if "$count" in path else answer({"value": users})
+
+    for told in ("what 3 mailboxes are for could not be learned", ""):
+        server.answers(script)
+        found = listed(ca_bundle, server, Scope(include=("shared",)))
+        assert len(found.users) == 6 - len(refused)
+        assert dict(found.excluded) == {"disabled": len(refused)}
+        assert told in found.problem if told else not found.problem
+        refused -= {"id-2/", "id-3/"}

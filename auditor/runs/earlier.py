@@ -59,6 +59,10 @@ class Earlier:
             "note": self.note,
         }
 
+    def people(self) -> Iterable[str]:
+        """The object ids of its users; nobody's where nothing of it is given out."""
+        return self._people.keys()
+
     def copies(self, workload: Workload, users: Iterable[User]) -> dict[str, list[Observation]]:
         """What of these users' copies may be carried over, by object id; nobody of whom there is nothing."""
         found: dict[str, list[Observation]] = {}
