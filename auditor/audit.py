@@ -23,6 +23,7 @@ from auditor.collectors.build import Services, permissions
 from auditor.directory import ScopeError, list_users
 from auditor.exceptions import EXCEPTIONS, recorded_file
 from auditor.judgement import judge_run, lacking_pictures
+from auditor.model import Workload
 from auditor.photos import RECIPE
 from auditor.photos.thresholds import ERROR_RATES
 from auditor.runs.baselines import LAST, find
@@ -152,14 +153,15 @@ async def _go_on(
         while lacking := lacking_pictures(run, shortcut):
             await read_again(run, services, progress, shortcut, lacking)
         shortcut.sum_up(settings.workloads)
-        await recount(run, services.graph, progress)
+        await recount(run, services.graph, progress, earlier.people() if earlier is not None else ())
         run.update(requests=_add(run.manifest.get("requests", {}), services.requests()), seconds=seconds)
     judge_run(run, settings.require, progress)
 
 
 async def _list(settings: Settings, run: RunFolder, graph: Graph, progress: Progress) -> None:
     progress.start("directory", None)
-    listed = await list_users(graph, settings.scope)
+    with_exchange = settings.exchange is not None and Workload.EXCHANGE in settings.workloads
+    listed = await list_users(graph, settings.scope, mailboxes=with_exchange)
     for note in listed.notes:
         progress.tell(note)
     if not listed.users:
@@ -174,6 +176,10 @@ async def _list(settings: Settings, run: RunFolder, graph: Graph, progress: Prog
             "only": _only(settings),
             "counted_before": listed.before,
             "notes": list(listed.notes),
+            "largest_page": listed.largest_page,
+            "full_end": listed.full_end,
+            "problem_of_list": listed.problem,
+            "problem": listed.problem,
         },
     )
     remember_directory(run, listed)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 
 import pyarrow as pa
 
+from auditor.census import First, census
 from auditor.collectors.build import Services
 from auditor.collectors.contract import Collector, Known, Unchanged, WorkloadRefused, now, observed, unknown
 from auditor.collectors.yammer import (
@@ -32,14 +33,14 @@ from auditor.collectors.yammer import (
     join,
     spread,
 )
-from auditor.directory import Listed, census
+from auditor.directory import Listed
 from auditor.model import FINGERPRINT_COLUMNS, Column, Observation, Reason, Status, User, Way, Workload
 from auditor.runs import frames
 from auditor.runs.erase import ERASED, was_erased
 from auditor.runs.files import whole_file
 from auditor.runs.folder import RunFolder, observations_part
 from auditor.services.errors import BadAnswer, FinalForWorkload, ServiceError
-from auditor.services.graph import Graph
+from auditor.services.graph import PAGE, Graph
 from auditor.services.yammer import EngageUser, home_network
 from auditor.shortcut import Carrying, Shortcut
 
@@ -110,8 +111,11 @@ def remember_directory(run: RunFolder, listed: Listed) -> None:
         frames.write_table(frames.table(_ACCOUNTS, rows), temporary)
 
 
-async def recount(run: RunFolder, graph: Graph, progress: Progress) -> None:
-    """Hold the list that the run began with against the directory as it is now, and write down what differs."""
+async def recount(run: RunFolder, graph: Graph, progress: Progress, known: Iterable[str] = ()) -> None:
+    """Hold the list that the run began with against the directory as it is now, and write down what differs.
+
+    `known`: object ids of users of an earlier run.
+    """
     file = run.work("directory") / _ACCOUNTS_FILE
     scope = dict(run.manifest.get("scope", {}))
     if not file.exists():
@@ -119,18 +123,31 @@ async def recount(run: RunFolder, graph: Graph, progress: Progress) -> None:
     rows = frames.read_table(file, ["id", "upn"]).to_pylist()
     accounts = {row["id"]: row["upn"] for row in rows if row["id"] != ERASED}
     # Who was erased from this run while it was interrupted is still in the directory, and did not join it.
-    taken = await census(
-        graph, len(rows), scope.get("counted_before"), accounts, lambda one: was_erased(run.manifest, one)
+    first = First(
+        int(scope.get("directory", len(rows))),
+        scope.get("counted_before"),
+        int(scope.get("largest_page", PAGE)),
+        bool(scope.get("full_end")),
+        _begun(run),
     )
+    taken = await census(graph, first, accounts, lambda one: was_erased(run.manifest, one), known)
     scope["counted_after"] = taken.after
     scope["joined"], scope["left"] = list(taken.joined), list(taken.left)
-    scope["problem"] = taken.problem
+    scope["problem"] = "; ".join(filter(None, (str(scope.get("problem_of_list", "")), taken.problem)))
     run.update(scope=scope)
     if taken.joined or taken.left:
         progress.tell(
             f"While the audit ran {len(taken.joined)} accounts joined the directory and {len(taken.left)} left it;"
             " the run's manifest.json names them."
         )
+
+
+def _begun(run: RunFolder) -> datetime | None:
+    try:
+        begun = datetime.fromisoformat(str(run.manifest.get("started", "")))
+    except ValueError:
+        return None
+    return begun if begun.tzinfo else begun.replace(tzinfo=UTC)
 
 
 async def read_again(

@@ -6,14 +6,17 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
+from auditor.addresses import Owners, askable, in_order, smtp_addresses, trimmed
+from auditor.census import by_pages_of, tolerance, unlike
+from auditor.mailboxes import is_open, purposes
 from auditor.model import User
 from auditor.services.errors import ServiceError
-from auditor.services.graph import PAGE, Collected, Graph, GraphError, refusal_remedy
+from auditor.services.graph import PAGE, Collected, Graph, GraphError, Unfinished, other_page, refusal_remedy
 from auditor.services.text import LONGEST, identity, told, writable
 from auditor.settings import Scope
 
@@ -51,6 +54,8 @@ class ScopeError(Exception):
 
 
 NAMELESS = "without id or user principal name"
+OWNERS_ASKED = 200
+"""For so many users of a partial list Graph is asked whose their `mail` is; the `mail` of the others is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,73 +72,118 @@ class Listed:
     """The directory's own count when the list was begun; None where it was not asked or did not say."""
     notes: tuple[str, ...] = ()
     """What a reader of the run should know of how the list was read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Census:
-    """The directory when the audit ended, held against the list that the audit began with."""
-
-    listed: int
-    before: int | None
-    after: int | None
-    joined: tuple[str, ...] = ()
-    """UPNs of accounts that were not in the list."""
-    left: tuple[str, ...] = ()
-    """UPNs of accounts that were in the list and are no more."""
     problem: str = ""
-    """Why the list cannot be taken for complete; empty where it can."""
+    """Why the list cannot be taken for complete, as far as it can be seen now; the census tells more."""
+    largest_page: int = 0
+    full_end: bool = False
+    """As `Collected`, of the list of the whole directory."""
 
 
-async def list_users(graph: Graph, scope: Scope) -> Listed:
+async def list_users(graph: Graph, scope: Scope, *, mailboxes: bool = False) -> Listed:
     """Read whom to audit.
 
-    Named users are audited whatever class they are of; groups and the whole directory by class. A list
-    that cannot be read to its end raises; a partial list is never returned.
+    Named users are audited whatever class they are of; groups and the whole directory by class. A list whose pages
+    cannot be read to the last one raises; a list of which it is doubtful whether it is whole says so in `problem`.
+    `mailboxes`: learn what the mailboxes are for of audited users of whom the directory cannot tell whether they have
+    one; what cannot be learned is `unreadable`, and nobody else waits for it.
     """
-    if scope.users:
-        named = {name: await _named(graph, name) for name in dict.fromkeys(scope.users)}
-        if unknown := [f"'{name}'" for name, user in named.items() if user is None]:
-            more = f" and {len(unknown) - 20} more" if len(unknown) > 20 else ""
-            raise ScopeError(
-                f"There is no user {', '.join(unknown[:20])}{more} in this tenant."
-                " Name users by user principal name, object id or mail address."
-            )
-        unique = tuple({user.id: user for user in named.values() if user is not None}.values())
-        return Listed(unique, len(unique), {})
-    unwanted = {identity for name in scope.exclude_groups for identity in (await _members(graph, name, _id)).entries}
+    listed = await _named_users(graph, scope.users) if scope.users else await _by_class(graph, scope)
+    if mailboxes and (unsure := [user for user in listed.users if is_open(user) and not user.mailbox]):
+        heard = await purposes(graph, unsure)
+        users = (replace(user, mailbox=heard[user.id].mailbox) if user.id in heard else user for user in listed.users)
+        listed = replace(listed, users=tuple(users))
+    return listed
+
+
+async def _named_users(graph: Graph, names: Sequence[str]) -> Listed:
+    named = {name: await _named(graph, name) for name in dict.fromkeys(one.strip() for one in names)}
+    if unknown := [f"'{name}'" for name, user in named.items() if user is None]:
+        more = f" and {len(unknown) - 20} more" if len(unknown) > 20 else ""
+        raise ScopeError(
+            f"There is no user {', '.join(unknown[:20])}{more} in this tenant."
+            " Name users by user principal name, object id or mail address."
+        )
+    unique = {user.id: user for user in named.values() if user is not None}
+    return Listed(tuple(await _settled_among_all(graph, tuple(unique.values()))), len(unique), {})
+
+
+async def _by_class(graph: Graph, scope: Scope) -> Listed:
+    left_out = [await _members(graph, name, _id) for name in scope.exclude_groups]
+    unwanted = {own for one in left_out for own in one.list.entries}
+    problems = [one.problem for one in left_out]
     before: int | None = None
     if scope.groups:
-        lists = [await _members(graph, name, _account) for name in scope.groups]
+        members = [await _members(graph, name, _account) for name in scope.groups]
+        problems += [one.problem for one in members]
+        lists = [one.list for one in members]
     else:
         before = await graph.count("/users")
         lists = [await graph.every(f"/users?{_query(SELECT)}", _account)]
-    found: dict[str, User | None] = {}
+        if not lists[0].entries and not lists[0].nameless:
+            raise Unfinished(
+                "Graph's list of users names nobody, and a tenant has at least the account of whoever asks"
+            )
+    found: dict[str, _Account] = {}
     for one in lists:
-        for own, account in one.entries:
-            found.setdefault(own, account)
+        for account in one.entries:
+            found.setdefault(account.id, account)
+    asked, untold = await _told_apart(graph, found.values(), scope.include)
     users: list[User] = []
     excluded: Counter[str] = Counter()
-    for own, user in found.items():
+    without_licences = 0
+    for own, account in found.items():
+        user = asked.get(own, account.user)
         if user is None:
             excluded[NAMELESS] += 1
         elif own in unwanted:
             excluded["excluded groups"] += 1
-        elif reason := await _excluded(graph, user, scope.include):
+        elif reason := _excluded(user, scope.include):
             excluded[reason] += 1
+            without_licences += reason == "unlicensed" and not account.licences_told
         else:
             users.append(user)
+    if untold > tolerance(len(found)):
+        problems.append(f"what {untold} mailboxes are for could not be learned, and their users count as disabled")
+    if without_licences > tolerance(len(found)):
+        problems.append(f"Graph did not tell the licences of {without_licences} accounts, which are left out")
     nameless = sum(one.nameless for one in lists)
     excluded[NAMELESS] += nameless
     excluded += Counter()
-    accounts = {identity: user.upn if user else "" for identity, user in found.items()}
+    if scope.groups:
+        users = await _settled_among_all(graph, users, found.values())
+    else:
+        owners = Owners(one.user for one in found.values() if one.user is not None)
+        users = [owners.settled(user) for user in users]
+    upns = {own: account.user.upn if account.user else "" for own, account in found.items()}
     return Listed(
         tuple(users),
         len(found) + nameless,
         dict(sorted(excluded.items())),
-        accounts=None if scope.groups else accounts,
+        accounts=None if scope.groups else upns,
         before=before,
         notes=tuple(_notes(lists)),
+        problem="; ".join(filter(None, problems)),
+        largest_page=max(one.largest_page for one in lists),
+        full_end=any(one.full_end for one in lists) and not scope.groups,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """An entry of a list of users."""
+
+    id: str
+    user: User | None
+    """The user that it is, where it has a user principal name too."""
+    licences_told: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Group(Generic[T]):
+    """A group's list, and why it may not be whole."""
+
+    list: Collected[T]
+    problem: str
 
 
 def _notes(lists: Sequence[Collected[Any]]) -> Iterable[str]:
@@ -143,70 +193,27 @@ def _notes(lists: Sequence[Collected[Any]]) -> Iterable[str]:
         yield f"The list of users expired or never ended while it was read, and was read anew {restarts} time(s)."
 
 
-async def census(
-    graph: Graph,
-    listed: int,
-    before: int | None,
-    accounts: Mapping[str, str],
-    unnamed: Callable[[str], bool] = lambda _: False,
-) -> Census:
-    """Count the directory again when everyone was asked; name who joined and left if anything changed.
-
-    `unnamed`: whose object ids are in no list here although they were listed, and stay so.
-
-    The list is complete where the directory's own counts, before and after, differ from it and from each other
-    by no more than `tolerance`. Counts are eventually consistent, so small differences say nothing.
-    """
-    after = await graph.count("/users")
-    counts = [count for count in (before, after) if count is not None]
-    if counts and all(count == listed for count in counts):
-        return Census(listed, before, after)
-    joined: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()
-    problem = ""
-    try:
-        now = {
-            one.id: one.upn for one in (await graph.every(f"/users?{_query('id,userPrincipalName')}", parse)).entries
-        }
-        new = (one for one in now if one not in accounts and not unnamed(one))
-        joined = tuple(sorted(now[identity] for identity in new))
-        left = tuple(sorted(upn for identity, upn in accounts.items() if identity not in now and upn))
-        counts.append(len(now))
-    except ServiceError as error:
-        problem = f"who joined or left meanwhile could not be learned: {error.sentence}" if not counts else ""
-    most = tolerance(listed)
-    if any(abs(count - listed) > most for count in counts):
-        told = ", ".join(
-            f"{count} {when}" for count, when in ((before, "before"), (after, "after")) if count is not None
-        )  # fmt: skip
-        problem = (
-            f"{listed} accounts were listed, and the directory counts {told or f'{counts[-1]} now'}:"
-            f" {len(joined)} joined and {len(left)} left meanwhile"
-        )
-    return Census(listed, before, after, joined, left, problem)
-
-
-def tolerance(count: int) -> float:
-    """How many accounts a directory's counts may differ by: five, or half a percent of a large one."""
-    return max(5.0, 0.005 * count)
-
-
-def _account(entry: Mapping[str, Any]) -> tuple[str, User | None] | None:
-    """An entry's id, and the user that it is where it has a UPN too; None where it is nobody."""
+def _account(entry: Mapping[str, Any]) -> _Account | None:
+    """The account of an entry; None where it has no id."""
     own = _id(entry)
-    return (own, parse(entry)) if own else None
+    told_licences = isinstance(entry.get("assignedLicenses"), list)
+    return _Account(own, parse(entry), told_licences) if own is not None else None
 
 
 def _id(entry: Mapping[str, Any]) -> str | None:
     return identity(entry.get("id"))
 
 
-def _query(select: str, **more: str) -> str:
-    return urlencode({"$select": select, "$top": PAGE, **more}, safe="$,")
+def _query(select: str, top: int = PAGE, **more: str) -> str:
+    return urlencode({"$select": select, "$top": top, **more}, safe="$,")
 
 
 def parse(entry: Mapping[str, Any]) -> User | None:
-    """One element of `/users`; None where it is no user with an id and a UPN."""
+    """One element of `/users`; None where it is no user with an id and a UPN.
+
+    `asked_by` holds all the addresses of the entry: whether one is another's is not for an entry to say (`Owners`).
+    A member that is missing or null is not known; an empty list is known.
+    """
     own, upn = _id(entry), entry.get("userPrincipalName")
     if own is None or not isinstance(upn, str) or not 0 < len(upn) <= LONGEST:
         return None
@@ -218,11 +225,12 @@ def parse(entry: Mapping[str, Any]) -> User | None:
         and str(plan.get("capabilityStatus", "")).lower() in LIVE
         and str(plan.get("servicePlanId", "")).lower() in MAILBOX_PLANS
     ]
-    proxies = [told(one).partition(":") for one in _list(entry.get("proxyAddresses"))]
+    primary, addresses = smtp_addresses(_list(entry.get("proxyAddresses")))
+    mail = trimmed(entry.get("mail"))
     return User(
         id=own,
         upn=writable(upn),
-        mail=told(entry.get("mail")),
+        mail=mail,
         display_name=told(entry.get("displayName")),
         user_type=told(entry.get("userType")) or "Member",
         enabled=entry.get("accountEnabled") is not False,
@@ -231,12 +239,9 @@ def parse(entry: Mapping[str, Any]) -> User | None:
         synced=entry.get("onPremisesSyncEnabled") is True,
         exchange_plan=bool(plans),
         kiosk=bool(plans) and set(plans) == {KIOSK_PLAN},
-        addresses=tuple(
-            # One with a space in it would be read back as two, and one of them be somebody else's.
-            dict.fromkeys(
-                address.lower() for kind, _, address in proxies if kind.lower() == "smtp" and len(address.split()) == 1
-            )
-        ),
+        addresses=addresses,
+        asked_by=in_order(primary, upn, mail, addresses),
+        plans_known=isinstance(entry.get("assignedPlans"), list),
     )
 
 
@@ -244,58 +249,91 @@ def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-async def _excluded(graph: Graph, user: User, include: Sequence[str]) -> str:
+def _excluded(user: User, include: Sequence[str]) -> str:
     """The class for which a user is left out; empty where the user is in scope."""
     if user.user_type.lower() == "guest":
         return "" if "guests" in include else "guests"
     if "#EXT#" in user.upn:
         return "" if "external-members" in include else "external-members"
     if not user.enabled:
-        # Shared and room mailboxes are disabled accounts; only the mailbox says which. It is asked where it matters.
-        if not user.licensed and ("shared" in include or "rooms" in include):
-            purpose = await _purpose(graph, user)
-            named = {"shared": "shared", "room": "rooms", "equipment": "rooms"}.get(purpose, "")
-            if named:
-                return "" if named in include else named
+        named = _MAILBOX_CLASSES.get(user.mailbox, "")
+        if named and not user.licensed:
+            return "" if named in include else named
         return "" if "disabled" in include else "disabled"
     if not user.licensed:
         return "" if "unlicensed" in include else "unlicensed"
     return ""
 
 
-async def _purpose(graph: Graph, user: User) -> str:
-    answer = await graph.get(f"/users/{quote(user.id, safe='')}/mailboxSettings?$select=userPurpose")
-    if answer.status == 403:
-        raise ScopeError(
-            "Shared and room mailboxes can only be told apart with the Graph application permission"
-            " MailboxSettings.Read: a person's sign-in reads this person's own mailbox only. Grant it to the app that"
-            " signs in as itself, or leave --include shared,rooms out."
-        )
-    if answer.status != 200 and not answer.error_code.startswith("Mailbox"):
-        told = answer.error_code or f"HTTP {answer.status}"
-        raise GraphError(f"Graph answered {told} when asked for the purpose of the mailbox of {user.upn}", told)
-    purpose = answer.json().get("userPurpose")
-    if isinstance(purpose, dict):
-        purpose = purpose.get("value")
-    return str(purpose or "")
+_MAILBOX_CLASSES = {"shared": "shared", "room": "rooms", "equipment": "rooms"}
 
 
-async def _members(graph: Graph, name: str, read: Callable[[Mapping[str, Any]], T | None]) -> Collected[T]:
-    identity = await _group(graph, name)
-    # Casting the members of a group is an advanced query: it needs the count and eventual consistency.
-    path = f"/groups/{identity}/transitiveMembers/microsoft.graph.user?{_query(SELECT, **{'$count': 'true'})}"
+async def _told_apart(
+    graph: Graph, accounts: Iterable[_Account], include: Sequence[str]
+) -> tuple[dict[str, User], int]:
+    """The users of whom only the mailbox says of which class they are, by object id, with what it says; and of how
+    many it could not be learned.
+
+    Shared and room mailboxes are disabled accounts without a licence. They are told apart where it matters. Raises
+    where nobody's mailbox tells it.
+    """
+    if "shared" not in include and "rooms" not in include:
+        return {}, 0
+    users = [one.user for one in accounts if one.user is not None]
+    unsure = [user for user in users if not user.licensed and _excluded(user, ()) == "disabled"]
+    heard = await purposes(graph, unsure)
+    untold = [user for user in unsure if heard[user.id].forbidden or heard[user.id].failed]
+    if untold and len(untold) == len(unsure):
+        if any(purpose.forbidden for purpose in heard.values()):
+            raise ScopeError(
+                "Shared and room mailboxes can only be told apart with the Graph application permission"
+                " MailboxSettings.Read: a person's sign-in reads this person's own mailbox only. Grant it to the app"
+                " that signs in as itself, or leave --include shared,rooms out."
+            )
+        first = untold[0]
+        raise GraphError(f"{heard[first.id].failed} when asked for the purpose of the mailbox of {first.upn}", "")
+    return {user.id: replace(user, mailbox=heard[user.id].mailbox) for user in unsure}, len(untold)
+
+
+async def _members(graph: Graph, name: str, read: Callable[[Mapping[str, Any]], T | None]) -> _Group[T]:
+    group = await _group(graph, name)
+
+    def path(top: int) -> str:
+        # Casting the members of a group is an advanced query: it needs the count and eventual consistency.
+        members = f"/groups/{group}/transitiveMembers/microsoft.graph.user"
+        return f"{members}?{_query(SELECT, top, **{'$count': 'true'})}"
+
     try:
-        return await graph.every(path, read, eventual=True)
+        first = await graph.every(path(PAGE), read, eventual=True)
     except GraphError as error:
         raise ScopeError(
             f"The members of the group '{name}' cannot be read ({error.code or error.sentence})."
             " Check its name or object id, and that the app has GroupMember.Read.All."
         ) from None
+    size = len(first.entries) + first.nameless
+    if size == first.counted or (first.counted is None and not first.full_end):
+        return _Group(first, "")
+    top = other_page(size, first.largest_page)
+    try:
+        again = by_pages_of(top, await graph.every(path(top), read, eventual=True))
+    except ServiceError as error:
+        said = f"counts {first.counted} members" if first.counted is not None else "ends with a full page"
+        return _Group(first, f"of the group '{name}' {size} were listed, the list {said}, and: {error.sentence}")
+    problem = unlike(first, again, _own, first.counted)
+    entries = {_own(one): one for one in (*first.entries, *again.entries)}
+    return _Group(
+        replace(first, entries=tuple(entries.values())), f"of the group '{name}' {problem}" if problem else ""
+    )
+
+
+def _own(entry: object) -> str:
+    return entry.id if isinstance(entry, _Account) else str(entry)
 
 
 async def _group(graph: Graph, name: str) -> str:
-    if len(name) == 36 and name.count("-") == 4:
-        return quote(name, safe="")
+    own = identity(name)
+    if own is not None and len(own) == 36 and own.count("-") == 4:
+        return quote(own, safe="")
     literal = name.replace("'", "''")
     query = urlencode({"$filter": f"displayName eq '{literal}'", "$select": "id,displayName"}, safe="$,")
     try:
@@ -313,9 +351,10 @@ async def _group(graph: Graph, name: str) -> str:
 
 async def _named(graph: Graph, name: str) -> User | None:
     """The user of this name: by object id or UPN, else by address; None where Graph says that there is none."""
-    if identity(name) is None:
+    key = identity(name)
+    if key is None:
         return None
-    answer = await graph.get(f"/users/{quote(name, safe='@')}?{urlencode({'$select': SELECT}, safe='$,')}")
+    answer = await graph.get(f"/users/{quote(key, safe='@')}?{urlencode({'$select': SELECT}, safe='$,')}")
     if answer.status == 200:
         user = parse(answer.json())
         if user is not None:
@@ -330,22 +369,59 @@ async def _named(graph: Graph, name: str) -> User | None:
 
 
 async def _addressed(graph: Graph, address: str) -> User | None:
-    """The user with this mail or other address: who asks for one person often knows nothing else.
-
-    Assumption: Graph finds `mail` and `proxyAddresses` in one filter. Where it refuses, nobody is found.
-    """
-    literal = address.replace("'", "''")
-    wanted = f"mail eq '{literal}' or proxyAddresses/any(one:one eq 'smtp:{literal}')"
-    query = urlencode({"$filter": wanted, "$select": SELECT}, safe="$,")
-    try:
-        entries = [entry async for page in graph.pages(f"/users?{query}") for entry in page]
-    except GraphError:
-        return None
-    users = {user.id: user for user in map(parse, entries) if user is not None}
+    """The user with this mail or other address: who asks for one person often knows nothing else."""
+    users = await _who_claim(graph, address) or {}
     if len(users) > 1:
         who = ", ".join(f"{user.upn} ({user.id})" for user in users.values())
         raise ScopeError(f"{len(users)} users have the address '{address}': {who}. Name one by its object id.")
     return next(iter(users.values()), None)
+
+
+async def _who_claim(graph: Graph, address: str) -> dict[str, User] | None:
+    """The users who have this address as user principal name, mail or proxy address, by object id; None where Graph
+    does not tell.
+
+    Assumption: Graph finds all three in one filter, in whatever case.
+    """
+    literal = address.replace("'", "''")
+    wanted = (
+        f"userPrincipalName eq '{literal}' or mail eq '{literal}' or proxyAddresses/any(one:one eq 'smtp:{literal}')"
+    )
+    query = urlencode({"$filter": wanted, "$select": SELECT}, safe="$,")
+    try:
+        entries = [entry async for page in graph.pages(f"/users?{query}") for entry in page]
+    except ServiceError:
+        return None
+    return {user.id: user for user in map(parse, entries) if user is not None}
+
+
+async def _settled_among_all(graph: Graph, users: Sequence[User], accounts: Iterable[_Account] = ()) -> list[User]:
+    """Users of a partial list, asked for by no address that is another's; `accounts`: others who were read.
+
+    User principal names and proxy addresses are one account's by Entra ID's own rules. `mail` is not: where it is
+    neither the user principal name nor the primary SMTP address, Graph is asked who else claims it. Where that cannot
+    be learned, a `mail` that is no proxy address of the user's own is left out.
+    """
+    others = {one.id: one.user for one in accounts if one.user is not None} | {user.id: user for user in users}
+    unsure: list[User] = []
+    for user in users:
+        mail, upn = askable(user.mail), askable(user.upn)
+        if mail and mail != upn and mail != user.asked_by[0]:
+            unsure.append(user)
+    untold: set[str] = set()
+    for number, user in enumerate(unsure):
+        claiming = await _who_claim(graph, askable(user.mail)) if number < OWNERS_ASKED else None
+        if claiming is None:
+            untold.add(user.id)
+        others = (claiming or {}) | others
+    owners = Owners(others.values())
+    settled: list[User] = []
+    for one in map(owners.settled, users):
+        mail = askable(one.mail)
+        if one.id in untold and mail in one.asked_by and mail not in one.addresses:
+            one = replace(one, asked_by=tuple(address for address in one.asked_by if address != mail))
+        settled.append(one)
+    return settled
 
 
 def read_users_file(file: Path) -> tuple[str, ...]:

@@ -320,7 +320,8 @@ class User:
     """The addresses by which services are asked for this user, the best first: the primary SMTP address, the user
     principal name, then `mail` and the other proxy addresses. None that belongs to another account; lower case."""
     mail_of_another: bool = False
-    """`mail` is another account's user principal name or proxy address, and is not among `asked_by`."""
+    """`mail` is another account's user principal name or proxy address, or is shared by several accounts of which none
+    owns it so; it is not among `asked_by`."""
     plans_known: bool = True
     """Whether the directory answered `assignedPlans`; where not, `exchange_plan` False says nothing."""
     mailbox: str = ""

@@ -24,7 +24,8 @@ from auditor.runs.manifest import SEAL, RunError
 _LAST_PARTS = 4
 """Parts that are held, so that a shard whose users lie in several is not read for each of them."""
 _SEEN = frozenset({Status.PHOTO, Status.PLACEHOLDER})
-_PERSON = ("user_id", "upn", "mail", "exchange_plan")
+_PERSON = ("user_id", "upn", "mail", "asked_by", "exchange_plan")
+_NOBODY = (-1, "", "", "", False)
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 
@@ -37,7 +38,7 @@ class Earlier:
     tell: Callable[[str], None]
     note: str = ""
     """Why nothing of it is given out, as a sentence; empty where something is."""
-    _people: dict[str, tuple[int, str, str, bool]] = field(default_factory=dict, repr=False)
+    _people: dict[str, tuple[int, str, str, str, bool]] = field(default_factory=dict, repr=False)
     """By object id: the shard, and how the services were asked about the user."""
     _parts: dict[str, dict[str, list[dict[str, Any]]] | None] = field(default_factory=dict, repr=False)
     """The parts read last: rows by user; None for one that is damaged."""
@@ -59,15 +60,23 @@ class Earlier:
             "note": self.note,
         }
 
+    def people(self) -> Iterable[str]:
+        """The object ids of its users; nobody's where nothing of it is given out."""
+        return self._people.keys()
+
     def copies(self, workload: Workload, users: Iterable[User]) -> dict[str, list[Observation]]:
         """What of these users' copies may be carried over, by object id; nobody of whom there is nothing."""
         found: dict[str, list[Observation]] = {}
         not_believed = self._not_believed(workload)
-        for user in sorted(users, key=lambda user: self._people.get(user.id, (-1,))[0]):
-            shard, *asked = self._people.get(user.id, (-1,))
+        for user in sorted(users, key=lambda user: self._people.get(user.id, _NOBODY)[0]):
+            shard, upn, mail, asked_by, plan = self._people.get(user.id, _NOBODY)
             if user.id in not_believed:
                 continue
-            if shard < 0 or asked != [user.upn, user.mail, user.exchange_plan]:
+            # An older version did not say by which addresses it asked for a user: by the mail, even another's.
+            same = mail == user.mail and not user.mail_of_another
+            if asked_by:
+                same = asked_by == " ".join(user.asked_by)
+            if shard < 0 or not same or (upn, plan) != (user.upn, user.exchange_plan):
                 continue
             rows = (self._part(workload, shard) or {}).get(user.id, ())
             if made := [one for row in rows if (one := self._observation(row)) is not None]:
@@ -133,12 +142,14 @@ class Earlier:
         """Read whom the run knows; a damaged part is told of, and its users are unknown."""
         for shard in range(self.run.shards):
             try:
-                columns = self.run.read_part(users_part(shard), _PERSON).to_pydict().values()
+                # The whole part: columns that an older version did not write are added to it.
+                columns = self.run.read_part(users_part(shard)).select(_PERSON).to_pydict().values()
             except (RunError, KeyError):
                 self.tell(_damaged(self.run, users_part(shard)))
                 continue
-            for user_id, upn, mail, exchange_plan in zip(*columns, strict=True):
-                self._people[user_id] = (shard, upn, mail, exchange_plan)
+            for user_id, *asked in zip(*columns, strict=True):
+                upn, mail, asked_by, exchange_plan = asked
+                self._people[user_id] = (shard, upn, mail, asked_by, exchange_plan)
 
     def picture(self, sha256: str, form: str) -> bytes | None:
         """The bytes of a picture that the run kept, as they were; None where it has them no longer."""

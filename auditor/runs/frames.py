@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from auditor.addresses import askable
 from auditor.model import (
     FINGERPRINT_COLUMNS,
     OBSERVATION_COLUMNS,
@@ -93,9 +94,10 @@ def user_of(row: dict[str, Any]) -> User:
     values = {("id" if name == "user_id" else name): value for name, value in row.items()}
     lists = {name: tuple(row[name].split()) for name in ("addresses", "asked_by")}
     if not lists["asked_by"]:
-        # An older run did not say by which addresses a user is asked for.
-        known = (row["mail"], row["upn"], *lists["addresses"])
-        lists["asked_by"] = tuple(dict.fromkeys(one.strip().lower() for one in known if one.strip()))
+        # An older run did not say by which addresses a user is asked for. (Of a user of today none is left here
+        # either: a mail that is another's is said to be, and the rest cannot be asked for.)
+        known = (*(() if row["mail_of_another"] else (row["mail"],)), row["upn"], *lists["addresses"])
+        lists["asked_by"] = tuple(dict.fromkeys(address for one in known if (address := askable(one))))
     return User(**values | lists)
 
 

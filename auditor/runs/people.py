@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from auditor.runs.folder import RunFolder, interrupted, users_part, verdicts_part
 from auditor.runs.manifest import RunError
 from auditor.runs.view import RunView
+from auditor.services.text import identity
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def rank(row: Mapping[str, Any], asked: str) -> int | None:
 
 def find(run: RunFolder, who: str) -> Found | None:
     """The user of the run that goes by this name, or None. Raises `RunError` where there are several."""
-    asked = who.strip().lower()
+    asked = (identity(who) or who).strip().lower()
     if not asked:
         raise RunError("Nobody is named. Name a user by object id, user principal name or mail address.")
     found: dict[int, list[Found]] = {}

@@ -16,6 +16,7 @@ from auditor.runs import frames
 from auditor.runs.folder import RunFolder, open_run
 from auditor.runs.manifest import RunError
 from auditor.runs.people import rank
+from auditor.services.text import identity
 
 _NAMES_ANOTHER = "photo_of_another_user"
 """The cause that says whose photo a copy shows."""
@@ -111,7 +112,7 @@ def person_in(run: RunFolder, whom: Whom) -> Person:
 
 
 def _row(run: RunFolder, who: str) -> dict[str, Any] | None:
-    asked = who.strip()
+    asked = (identity(who) or who).strip()
     if not asked:
         raise RunError("Nobody is named. Name a user by object id, user principal name or mail address.")
     found: dict[int, list[dict[str, Any]]] = {}
@@ -129,7 +130,9 @@ def _row(run: RunFolder, who: str) -> dict[str, Any] | None:
 
 
 def _addresses(row: Mapping[str, Any]) -> list[str]:
-    return [word for word in (row["upn"], row["mail"], *row["addresses"].split()) if word]
+    # A mail that is another account's leads to that one.
+    mail = () if row["mail_of_another"] else (row["mail"],)
+    return [word for word in (row["upn"], *mail, *row["addresses"].split()) if word]
 
 
 def _with_pictures(run: RunFolder, asked: str, row: Mapping[str, Any], words: list[str]) -> Person:

@@ -13,7 +13,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from auditor.model import Reason
 from auditor.services.errors import BadAnswer, Damaged, PageExpired, ServiceError
@@ -27,6 +27,8 @@ PHOTO_UPDATES = "/beta/admin/people/photoupdatesettings"
 """There is no such path in v1.0."""
 PAGE = 999
 """The largest `$top` for users."""
+DEFAULT_PAGE = 100
+"""Entries on a page of users where no `$top` says otherwise (user-list)."""
 BATCH = 20
 """The most requests in one batch."""
 MAX_PAGES = 100_000
@@ -157,6 +159,18 @@ class Collected(Generic[T]):
     """Entries that had been listed before; dropped."""
     restarts: int
     """How often the list was read anew from its first page."""
+    largest_page: int = 0
+    """Entries on its fullest page."""
+    full_end: bool = False
+    """It ended with a page that is as full as pages are: whether another one should have followed cannot be seen."""
+    counted: int | None = None
+    """How many entries there are, as the first page said (`@odata.count`); None where it did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    entries: list[dict[str, Any]]
+    counted: int | None
 
 
 @dataclass
@@ -212,15 +226,23 @@ class Graph:
     async def pages(self, path: str, *, eventual: bool = False) -> AsyncIterator[list[dict[str, Any]]]:
         """Every page of a collection, following `@odata.nextLink` as it stands.
 
-        Complete means that a page came without a next link: anything else raises `PageExpired` (begin again),
-        `Unfinished`, or `GraphError` where the very first page is refused.
+        The end is a page without a next link: anything else raises `PageExpired` (begin again), `Unfinished`, or
+        `GraphError` where the very first page is refused. What is no object comes as an empty one.
         """
+        async for page in self._pages(path, eventual=eventual):
+            yield page.entries
+
+    async def _pages(self, path: str, *, eventual: bool) -> AsyncIterator[_Page]:
         headers = {"Accept": "application/json"} | ({"ConsistencyLevel": "eventual"} if eventual else {})
         url, seen = VERSION + path, set[str]()
         for number in range(MAX_PAGES):
             page = await self._page(url, headers, number, seen)
             following = page.get("@odata.nextLink")
-            yield [entry for entry in page["value"] if isinstance(entry, dict)]
+            counted = page.get("@odata.count")
+            yield _Page(
+                [entry if isinstance(entry, dict) else {} for entry in page["value"]],
+                counted if isinstance(counted, int) and not isinstance(counted, bool) and counted >= 0 else None,
+            )
             if following is None:
                 return
             seen.add(following)
@@ -261,32 +283,40 @@ class Graph:
     async def every(
         self, path: str, read: Callable[[Mapping[str, Any]], T | None], *, eventual: bool = False
     ) -> Collected[T]:
-        """What `read` makes of each entry of a collection, each id once, in order; the list is whole.
+        """What `read` makes of each entry of a collection, each id once, in order, to the list's last page.
 
         A list whose page tokens expire, or which leads on and on without naming anybody new, is read anew from its
-        first page, and what was read before is dropped. Raises as `pages` does.
+        first page, and what was read before is dropped. Raises as `pages` does. Whether the last page is the end of
+        the collection is for the caller to find out: see `Collected.full_end`.
         """
+        top = _top(path)
         for restart in range(RESTARTS + 1):
             found: dict[str, T] = {}
             nameless = repeated = idle = 0
+            sizes: list[int] = []
+            counted: int | None = None
             problem = "expired before it was read to its end"
             try:
-                async for page in self.pages(path, eventual=eventual):
+                async for page in self._pages(path, eventual=eventual):
                     before = len(found)
-                    for entry in page:
-                        identity, made = entry.get("id"), read(entry)
-                        if made is None or not isinstance(identity, str) or not identity:
+                    counted = page.counted if not sizes else counted
+                    sizes.append(len(page.entries))
+                    for entry in page.entries:
+                        own, made = identity(entry.get("id")), read(entry)
+                        if made is None or own is None:
                             nameless += 1
-                        elif identity in found:
+                        elif own in found:
                             repeated += 1
                         else:
-                            found[identity] = made
+                            found[own] = made
                     idle = idle + 1 if len(found) == before else 0
                     if idle >= NOTHING_NEW:
                         problem = f"named nobody new on {NOTHING_NEW} pages in a row"
                         break
                 else:
-                    return Collected(tuple(found.values()), nameless, repeated, restart)
+                    return Collected(
+                        tuple(found.values()), nameless, repeated, restart, max(sizes), _full(sizes, top), counted
+                    )
             except PageExpired:
                 pass
         raise Unfinished(f"Graph's list {problem}, the last of {RESTARTS + 1} times that it was begun")
@@ -318,6 +348,30 @@ class Graph:
             self.api.throttled(one.headers for one in throttled if one)
         made = {paths[number]: _item(items[0]) for number, items in by_number.items() if len(items) == 1}
         return {path: one for path, one in made.items() if one is not None and not _passes(one)}
+
+
+def other_page(listed: int, largest_page: int) -> int:
+    """A page size for a second list: a list of so many, first read by pages of `largest_page`, does not end with a
+    full page of it, and has more pages than before."""
+    if listed < 3:
+        return listed + 1
+    most = min(listed, largest_page or listed)
+    fitting = (size for size in (*range(2 * most // 3, 1, -1), *range(2 * most // 3, most)) if listed % size)
+    return next(fitting, max(2, 2 * most // 3))
+
+
+def _top(path: str) -> int:
+    asked = parse_qs(urlsplit(path).query).get("$top", [""])[0]
+    return int(asked) if asked.isascii() and asked.isdecimal() else DEFAULT_PAGE
+
+
+def _full(sizes: Sequence[int], top: int) -> bool:
+    """Whether the last of these pages is as full as pages of this list are.
+
+    A service may give fewer than `$top` asked for: then its other pages, or its default, show how many.
+    """
+    *earlier, last = sizes
+    return last > 0 and (last >= top or last == DEFAULT_PAGE or (any(earlier) and last >= max(earlier)))
 
 
 def photo_or_json(answer: Answer) -> Damaged | None:

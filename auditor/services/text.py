@@ -13,6 +13,7 @@ HIDDEN = "(secret)"
 SHORTEST_SECRET = 16
 """Characters of a secret or token; what is shorter is none of a service's, and may stand in an answer by chance."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_GUID = re.compile(r"\s*\{?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})\}?\s*", re.IGNORECASE | re.ASCII)
 
 
 def writable(text: str) -> str:
@@ -30,8 +31,11 @@ def told(value: object, most: int = LONGEST) -> str:
 def identity(value: object) -> str | None:
     """An object id that can stand in a path; None where it is none.
 
+    A GUID comes in one spelling, lower case and without braces: in two it would be two users.
     `.` and `..` mean another path wherever a path is read, however they are escaped.
     """
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID or value in {".", ".."}:
         return None
+    if guid := _GUID.fullmatch(value):
+        return guid[1].lower()
     return value if writable(value) == value else None

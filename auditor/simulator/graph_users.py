@@ -188,12 +188,15 @@ class Directory:
 
     def _settings(self, account: Account) -> dict[str, str]:
         if account.mailbox is None:
-            # Assumption: settings of a user without a mailbox are refused like other mailbox calls.
-            raise refused(
-                404,
-                "MailboxNotEnabledForRESTAPI",
-                "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
-            )
+            # Assumption: settings of a user without a mailbox are refused like other mailbox calls, in one of two ways.
+            refusal = account.graph.refusal
+            if refusal is not None and "Mailbox" in refusal.code:
+                raise refused(refusal.http, refusal.code, refusal.message)
+            if account.synced:
+                words = "The SMTP address has no mailbox associated with it."
+                raise refused(404, "ErrorNonExistentMailbox", words)
+            words = "The mailbox is either inactive, soft-deleted, or is hosted on-premise."
+            raise refused(404, "MailboxNotEnabledForRESTAPI", words)
         return {"userPurpose": account.mailbox.purpose}
 
     # Groups

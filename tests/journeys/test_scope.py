@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
+from auditor.directory import SELECT
+from auditor.services.graph import PAGE, other_page
+from auditor.simulator.graph_users import PROPERTIES
+from auditor.simulator.population import make_tenant
 from tests.journeys.conftest import Command, Outcome
 
 USERS = 120
@@ -56,6 +63,20 @@ def test_shared_and_room_mailboxes_are_told_apart_when_somebody_asks(served: Any
     assert "shared" not in excluded
 
 
+def test_a_mailbox_without_a_licence_is_what_its_settings_say(served: Any, command: Command) -> None:
+    classes = "disabled,unlicensed,shared,rooms"
+    done = command("audit", "--config", served.config, *QUICK, "--workload", "exchange", "--include", classes)
+    people = {one.id: one for one in make_tenant(USERS, 11, photos=None, scenarios=None, photo_store="split").accounts}
+    table = pq.read_table(done.run / "users", columns=["user_id", "enabled", "licensed", "exchange_plan", "mailbox"])
+    asked = 0
+    for row in table.to_pylist():
+        mailbox = people[row["user_id"]].mailbox
+        is_open = not row["exchange_plan"] and not (row["enabled"] and row["licensed"])
+        assert row["mailbox"] == ((mailbox.purpose if mailbox else "none") if is_open else "")
+        asked += is_open
+    assert asked > 3
+
+
 def test_a_groups_members_are_audited_and_an_excluded_groups_are_not(
     served: Any, plain: Outcome, command: Command
 ) -> None:
@@ -73,3 +94,22 @@ def test_nobody_left_to_audit_is_an_error_and_no_empty_success(served: Any, comm
     )  # fmt: skip
     assert done.code == 2
     assert "Nobody is left" in done.err
+
+
+def test_a_list_that_a_gateway_cuts_is_never_a_whole_audit(tenant: Any, command: Command, tmp_path: Path) -> None:
+    """Half of the users are listed, no page names a next one, and the directory does not say how many there are."""
+    people = make_tenant(16, 3, photos=None, scenarios=["plain"], photo_store="split").accounts
+    entries = [{name: PROPERTIES[name](one) for name in SELECT.split(",")} for one in people]
+    lines = ["[[always]]", 'origin = "graph"', 'form = "own/answer"', "match = '/users/\\$count'", 'times = "ever"',
+             "status = 403"]  # fmt: skip
+    for top, shown in ((PAGE, 8), (other_page(8, 8), other_page(8, 8))):
+        (tmp_path / f"{top}.json").write_text(json.dumps({"value": entries[:shown]}), encoding="utf-8")
+        lines += ["[[always]]", 'origin = "graph"', 'form = "own/answer"', f"match = '/users\\?.*top={top}$'",
+                  'times = "ever"', 'content_type = "application/json"', f'file = "{top}.json"']  # fmt: skip
+    plan = tmp_path / "plan.toml"
+    plan.write_text("\n".join(lines), encoding="utf-8")
+    served = tenant(users=16, seed=3, scenarios="plain", faults=plan)
+    done = command("audit", "--config", served.config, *QUICK)
+    assert done.code == 4
+    assert done.manifest["scope"]["directory"] == 8
+    assert "list may not be whole: 8 accounts were listed, 5 in a second list" in done.manifest["incomplete_because"][0]

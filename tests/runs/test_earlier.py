@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from auditor.model import Observation, Picture, Reason, Status, User, Way, Workload
+from auditor.runs import frames
 from auditor.runs.baselines import save
 from auditor.runs.earlier import Earlier, open_earlier
 from auditor.runs.folder import RunFolder, create, observations_part, users_part
@@ -190,3 +191,23 @@ def test_a_run_from_before_pictures_had_a_reading_of_their_own_is_a_baseline(
     ((copy,), *_) = opened(tmp_path / "run").copies(Workload.ENTRA, USERS).values()
     assert isinstance(copy.read_at, datetime)
     assert (copy.read_at, copy.read_in) == (MOMENT, "0" * 32)
+
+
+def test_whoever_is_asked_for_by_another_address_is_read_anew(tmp_path: Path) -> None:
+    before = replace(USERS[0], asked_by=(USERS[0].upn, USERS[0].mail, "old@contoso.com"))
+    make_run(tmp_path / "run", [before, *USERS[1:]]).close()
+    earlier = opened(tmp_path / "run")
+    for asked_by, given in ((before.asked_by, True), ((USERS[0].upn,), False), (("new@contoso.com",), False)):
+        copies = earlier.copies(Workload.ENTRA, [replace(before, asked_by=asked_by)])
+        assert bool(copies) == given
+    # A run of an older version did not say it: there the mail was asked for, whose it was.
+    assert earlier.copies(Workload.ENTRA, [replace(USERS[1], asked_by=(USERS[1].upn,))])
+    assert not earlier.copies(Workload.ENTRA, [replace(USERS[1], asked_by=(USERS[1].upn,), mail_of_another=True)])
+
+
+def test_a_run_of_an_older_version_asked_by_mail_name_and_proxy_addresses(tmp_path: Path) -> None:
+    older = frames.users_table(USERS).drop_columns(["asked_by", "mail_of_another", "plans_known", "mailbox"])
+    frames.write_table(older, tmp_path / "users.parquet")
+    rows = frames.as_today(frames.read_table(tmp_path / "users.parquet")).to_pylist()
+    assert [frames.user_of(row).asked_by for row in rows] == [(user.upn,) for user in USERS]
+    assert {(row["plans_known"], row["mailbox"]) for row in rows} == {(True, "")}

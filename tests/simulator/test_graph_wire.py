@@ -291,12 +291,14 @@ def test_a_guest_by_upn_and_a_double_slash(simulated: Any) -> None:
     assert said(simulated.ask("graph", f"/v1.0//users/{upn}"))["id"] == simulated.id_of("guest")
 
 
-def test_the_purpose_of_a_mailbox(simulated: Any, wire: Any, shape: Any) -> None:
+def test_the_purpose_of_a_mailbox(simulated: Any, wire: Any, shape: Any, same_error: Any) -> None:
     room = f"/v1.0/users/{simulated.id_of('room')}/mailboxSettings"
     body = said(simulated.ask("graph", f"{room}/userPurpose"))
     assert shape(body) == shape(wire("graph/user-purpose.json"))
     assert body["value"] == "room"
     assert said(simulated.ask("graph", f"{room}?$select=userPurpose"))["userPurpose"] == "room"
+    nobody = f"/v1.0/users/{simulated.id_of('onepixel')}/mailboxSettings"
+    same_error(simulated.ask("graph", nobody), 404, "graph/mailbox-not-enabled.json")
 
 
 def test_groups_and_their_members(simulated: Any) -> None:

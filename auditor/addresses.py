@@ -1,0 +1,109 @@
+"""Whose an address is, and by which addresses services are asked for a user.
+
+`mail` is not unique in a tenant (learn.microsoft.com/answers/questions/263625, KB 3166795) and may carry white space
+(microsoft/idfix#62). An address belongs to whoever has it as user principal name or proxy address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from auditor.model import User
+from auditor.services.text import told
+
+LONGEST_ADDRESS = 320
+"""Characters of an address that is asked for: 64 before the @ and 255 behind it (RFC 5321)."""
+_PROXY, _PRIMARY, _UPN = 1, 2, 3
+"""How good a claim to an address is."""
+_NOBODY = ""
+"""Who owns an address that several accounts claim equally well."""
+
+
+def trimmed(value: object) -> str:
+    """An address as people read it: without white space, control or invisible characters at its ends.
+
+    Within it, characters that nobody can see become U+FFFD: it is shown, and never asked for.
+    """
+    text = told(value)
+    first = next((place for place, one in enumerate(text) if _visible(one)), len(text))
+    last = next((place for place in range(len(text), first, -1) if _visible(text[place - 1])), first)
+    kept = text[first:last]
+    return kept if kept.isprintable() else "".join(one if one.isprintable() else "\ufffd" for one in kept)
+
+
+def _visible(character: str) -> bool:
+    return character.isprintable() and not character.isspace()
+
+
+def askable(value: object) -> str:
+    """The address in lower case as services are asked for it; empty where no request can hold it."""
+    address = trimmed(value).lower()
+    local, _, domain = address.rpartition("@")
+    if not local or not domain or len(address) > LONGEST_ADDRESS or " " in address or "\ufffd" in address:
+        return ""
+    return address
+
+
+def smtp_addresses(proxies: Sequence[object]) -> tuple[str, tuple[str, ...]]:
+    """The primary SMTP address, which `SMTP:` in capitals names (user resource type), and all of them in order.
+
+    Lower case, without prefix; the primary is empty where there is none. Other kinds (X500, SIP, …) are left out.
+    """
+    primary, found = "", dict[str, None]()
+    for proxy in proxies:
+        kind, _, rest = told(proxy).partition(":")
+        if kind.strip().lower() == "smtp" and (address := askable(rest)):
+            found[address] = None
+            primary = primary or (address if kind.strip() == "SMTP" else "")
+    return primary, tuple(found)
+
+
+def in_order(primary: str, upn: str, mail: str, addresses: Iterable[str]) -> tuple[str, ...]:
+    """Addresses to ask by, the best first; sorted behind the first three, for Graph promises no order of proxies."""
+    return tuple(one for one in dict.fromkeys((primary, askable(upn), askable(mail), *sorted(addresses))) if one)
+
+
+class Owners:
+    """Who of these accounts owns which address. A user principal name is a better claim than the primary SMTP
+    address, and that a better one than another proxy address; who claims equally well owns nothing.
+
+    `mail` owns nothing: among accounts that share a `mail` which none of them owns, it is nobody's.
+    """
+
+    def __init__(self, accounts: Iterable[User]) -> None:
+        self._owners: dict[str, str] = {}
+        self._ranks: dict[str, int] = {}
+        self._mails: dict[str, str] = {}
+        for account in accounts:
+            for address, rank in _claims(account):
+                best = self._ranks.get(address, 0)
+                if rank > best:
+                    self._owners[address], self._ranks[address] = account.id, rank
+                elif rank == best and self._owners[address] != account.id:
+                    self._owners[address] = _NOBODY
+            if mail := askable(account.mail):
+                self._mails[mail] = account.id if self._mails.get(mail, account.id) == account.id else _NOBODY
+
+    def settled(self, user: User) -> User:
+        """The user, asked for by no address that is another's. The own user principal name always stays."""
+        upn, mail = askable(user.upn), askable(user.mail)
+        asked_by = tuple(one for one in user.asked_by if one == upn or self._is_of(one, user))
+        of_another = bool(mail) and mail not in asked_by
+        if asked_by == user.asked_by and of_another == user.mail_of_another:
+            return user
+        return replace(user, asked_by=asked_by, mail_of_another=of_another)
+
+    def _is_of(self, address: str, user: User) -> bool:
+        owner = self._owners.get(address)
+        return (owner if owner is not None else self._mails.get(address, user.id)) == user.id
+
+
+def _claims(account: User) -> Iterator[tuple[str, int]]:
+    upn = askable(account.upn)
+    if upn:
+        yield upn, _UPN
+    first = account.asked_by[0] if account.asked_by else ""
+    for address in account.addresses:
+        if address != upn:
+            yield address, _PRIMARY if address == first else _PROXY
