@@ -335,7 +335,7 @@ FOR_GOOD = Section(
         fault("503 without", "throttled/503_absent", "unknown server_error 4"),
         fault("`ErrorServerBusy` in a 500", "soap/busy_500", {X: "unknown throttled 4"}),
         fault("`ErrorServerBusy` in a 200", "soap/busy_200", {X: "unknown throttled 4"}),
-        fault("`ErrorInternalServerTransientError`", "soap/fault", {X: "unknown throttled 4"}),
+        fault("`ErrorInternalServerTransientError`", "soap/fault", {X: "unknown server_error 4"}),
     ),
 )
 
