@@ -165,8 +165,13 @@ TROUBLES: dict[str, Trouble] = {
     ),
     Reason.AMBIGUOUS: Trouble(
         "Two candidates",
-        "Two accounts of the service answer to this user’s addresses.",
+        "Two accounts of the service answer to this user’s addresses, or the user’s mail address is another account’s.",
         "Find out which one is the user’s, and mend the addresses of the other.",
+    ),
+    Reason.MAILBOX_NOT_KNOWN: Trouble(
+        "Mailbox not known",
+        "Exchange has no photo, and the directory did not tell whether the user has a mailbox at all.",
+        "Grant MailboxSettings.Read on Microsoft Graph to the app that signs in as itself, and audit again.",
     ),
     Reason.ENGAGE_NOT_SUBSCRIBED: Trouble(
         "No Viva Engage here",

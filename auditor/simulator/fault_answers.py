@@ -131,14 +131,17 @@ def _soap(name: str, plan: Plan) -> Response:
     kind = "text/xml; charset=utf-8"
     if name == "error_page":
         return Response(302, headers=(("Location", _ERROR_PAGE),))
-    busy = {"back_off_ms": plan.back_off_ms}
+    wait = plan.back_off_ms
     answers = {
         "fault": (500, ews_soap.fault("ErrorInternalServerTransientError", f"{_FAILED}, try again later.")),
         "moving": (500, ews_soap.fault("ErrorMailboxMoveInProgress", "Mailbox move in progress. Try again later.")),
         "objects": (200, ews_soap.error("ErrorTooManyObjectsOpened", "Too many objects are open.")),
-        "inner_busy": (200, ews_soap.error("ErrorInternalServerError", _FAILED, inner="ErrorServerBusy", **busy)),
-        "busy_500": (500, ews_soap.fault("ErrorServerBusy", _BUSY, **busy)),
-        "busy_200": (200, ews_soap.error("ErrorServerBusy", _BUSY, **busy)),
+        "inner_busy": (
+            200,
+            ews_soap.error("ErrorInternalServerError", _FAILED, inner="ErrorServerBusy", back_off_ms=wait),
+        ),
+        "busy_500": (500, ews_soap.fault("ErrorServerBusy", _BUSY, back_off_ms=wait)),
+        "busy_200": (200, ews_soap.error("ErrorServerBusy", _BUSY, back_off_ms=wait)),
     }
     status, body = answers[name]
     return Response(status, body, kind)
