@@ -66,6 +66,7 @@ LONGEST_CODE = 100
 """Characters of a response code; the longest that is documented has 60."""
 _UNASKABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """Characters that no address has, and that no XML 1.0 document or URL may hold."""
+_XML_BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml\s|(?:\w+:)?Envelope[\s>])")
 _SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 _MESSAGES = "{http://schemas.microsoft.com/exchange/services/2006/messages}"
 _OF_EWS = (
@@ -263,8 +264,13 @@ def _is_error_page(answer: Answer) -> bool:
 
 def rest_answer(answer: Answer) -> Damaged | None:
     """A picture, or XML that says why there is none (EWS tells errors in a 200, too)."""
-    xml = answer.status != 200 or "xml" in answer.content_type
-    return soap_answer(answer) if xml else picture_answer(answer)
+    return soap_answer(answer) if answer.status != 200 or _is_xml(answer) else picture_answer(answer)
+
+
+def _is_xml(answer: Answer) -> bool:
+    """Whether it calls itself XML, or is a SOAP envelope whatever it calls itself: no picture begins so."""
+    named = answer.content_type in {"text/xml", "application/xml", "application/soap+xml"}
+    return named or _XML_BEGINS.match(answer.body) is not None
 
 
 def ews_is_final(answer: Answer) -> bool:
@@ -279,7 +285,7 @@ def ews_is_final(answer: Answer) -> bool:
 
 def _rest(answer: Answer) -> EwsAnswer:
     diagnostics, root = answer.headers.get("x-ms-diagnostics", ""), None
-    if answer.status != 200 or answer.content_type in {"text/xml", "application/xml", "application/soap+xml"}:
+    if answer.status != 200 or _is_xml(answer):
         # A 200 may still be an error told in XML: never take that for a picture.
         root = _parse(answer.body)
     picture = answer.body if answer.status == 200 and root is None else b""

@@ -303,6 +303,8 @@ MOVING = "exchange/fault-move-in-progress.xml"
     [
         ("soap", (200, XML, wire("exchange/error-too-many-objects-opened.xml")), "server_error", 6),
         ("rest", (200, XML, wire("exchange/error-too-many-objects-opened.xml")), "server_error", 6),
+        ("rest", (200, JPEG, wire("exchange/error-too-many-objects-opened.xml")), "server_error", 6),
+        ("rest", (200, {}, wire("exchange/invalid-licence.xml")), "ErrorInvalidLicense", 1),
         ("soap", (500, XML, wire(MOVING)), "server_error", 6),
         ("rest", (500, XML, wire(MOVING)), "server_error", 6),
         ("soap", (500, XML, _moved(MOVING, b"ErrorOfSomeLaterVersion")), "server_error", 6),
