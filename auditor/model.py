@@ -268,8 +268,11 @@ OWN = "own"
 """The signal that names what in an answer is this user's own (a profile, an account, a plan, a file). An answer that
 carries it is believed however many users are answered alike."""
 
-EXEMPT_REASONS = frozenset({Reason.NOT_SEPARATELY_READABLE, Reason.ENGAGE_NOT_SUBSCRIBED, Reason.EWS_REFUSED})
-"""Reasons that speak of the tenant's make-up or its licences: even for everyone they do not make a run incomplete."""
+EXEMPT_REASONS = frozenset(
+    {Reason.NOT_SEPARATELY_READABLE, Reason.ENGAGE_NOT_SUBSCRIBED, Reason.EWS_REFUSED, Reason.MAILBOX_NOT_KNOWN}
+)
+"""Reasons that speak of the tenant's make-up, its licences or what the directory tells: even for everyone they do not
+make a run incomplete."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from auditor.collectors.entra import meaning
 from auditor.collectors.exchange import OFF, ON, Exchange
 from auditor.collectors.sharepoint import NOBODY, SharePoint, refused
 from auditor.collectors.yammer import Yammer
+from auditor.diagnosis.ews_end import ENDS, before_the_end
 from auditor.directory import SELECT, parse
 from auditor.doctor.claims import Claims, listed, read_claims
-from auditor.doctor.findings import Finding, failed, ok, problem, skipped, warning
+from auditor.doctor.findings import Finding, Level, failed, ok, problem, skipped, warning
 from auditor.doctor.grants import (
     EXCHANGE,
     GRAPH,
@@ -238,6 +239,9 @@ class Asking:
         proven = [one.name for one in needed(self.settings, EXCHANGE)] if collector.learned else []
         for one in [*self._permissions(EXCHANGE, token, proven), finding]:
             yield one
+        if collector.learned == ON and (told := before_the_end(datetime.fromtimestamp(self.wall(), UTC).date())):
+            ending, *rest = told
+            yield Finding("end of Exchange Web Services", Level.OK, ending.rstrip("."), tuple(rest))
 
     async def _ews(self, collector: Exchange) -> Finding:
         probe = "Exchange Web Services"
@@ -257,7 +261,7 @@ class Asking:
                 probe,
                 "off in this tenant or for this app: every mailbox that was asked refuses (403)",
                 "leave exchange.enabled off: the mailboxes' copies cannot be read otherwise, and Microsoft ends"
-                " Exchange Web Services for good on 2027-04-01",
+                f" Exchange Web Services for good on {ENDS.isoformat()}",
                 EWS_ON_AGAIN,
             )
         return warning(

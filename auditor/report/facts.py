@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from auditor.diagnosis.ews_end import before_the_end
 from auditor.model import Workload
 from auditor.report import carried, wording
 from auditor.report.reasons import Mend
@@ -150,6 +151,8 @@ class Facts:
     """What was carried over from a baseline; None where the run had none."""
     exceptions: tuple[Exempt, ...] = ()
     shared: SharedPictures | None = None
+    ews_end: tuple[str, ...] = ()
+    """What ends with Exchange Web Services, where the run read Exchange before that day."""
 
     @property
     def duration(self) -> str:
@@ -219,7 +222,16 @@ def read(manifest: Mapping[str, Any]) -> Facts:
         carried=carried.read(manifest),
         exceptions=tuple(_exceptions(_mapping(manifest.get("exceptions")))),
         shared=_shared(_mapping(manifest.get("shared_pictures"))),
+        ews_end=_ews_end(manifest),
     )
+
+
+def _ews_end(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    began = _instant(manifest.get("started"))
+    off = any(_mapping(fact).get("cause") == "ews_off" for fact in _sequence(manifest.get("tenant_facts")))
+    if began is None or off or Workload.EXCHANGE.value not in _mapping(manifest.get("workloads")):
+        return ()
+    return before_the_end(began.date())
 
 
 def _tenant_fact(item: Mapping[str, str]) -> TenantFact:

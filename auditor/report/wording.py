@@ -165,7 +165,7 @@ TROUBLES: dict[str, Trouble] = {
     ),
     Reason.AMBIGUOUS: Trouble(
         "Two candidates",
-        "Two accounts of the service answer to this user’s addresses.",
+        "Two accounts of the service answer to this user’s addresses, or the user’s mail address is another account’s.",
         "Find out which one is the user’s, and mend the addresses of the other.",
     ),
     Reason.DOUBTFUL: Trouble(
@@ -174,9 +174,9 @@ TROUBLES: dict[str, Trouble] = {
         "Audit again later. If it really is so in this tenant, say so in the accepted exceptions ([[true_here]]).",
     ),
     Reason.MAILBOX_NOT_KNOWN: Trouble(
-        "Whether there is a mailbox is not known",
-        "Exchange has no photo of this user, and neither the plans nor the mailbox settings could be read.",
-        "Grant the app MailboxSettings.Read, or leave these accounts out of the scope.",
+        "Mailbox not known",
+        "Exchange has no photo, and the directory did not tell whether the user has a mailbox at all.",
+        "Grant MailboxSettings.Read on Microsoft Graph to the app that signs in as itself, and audit again.",
     ),
     Reason.ENGAGE_NOT_SUBSCRIBED: Trouble(
         "No Viva Engage here",

@@ -1,6 +1,6 @@
 """The wire format of Exchange Web Services' GetUserPhoto, in its SOAP and its REST form.
 
-Sources: office-developer-exchange-docs (getuserphoto-operation, how-to-get-user-photos), MS-OXWSPHOTO,
+Sources: office-developer-exchange-docs (getuserphoto-operation, how-to-get-user-photos, responsecode), MS-OXWSPHOTO,
 ews-managed-api (GetUserPhotoRequest, GetUserPhotoResponse), ews-throttling-in-exchange.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
-from urllib.parse import urlencode
+from dataclasses import dataclass, field
+from urllib.parse import urlencode, urlsplit
 from xml.etree.ElementTree import Element, ParseError
 from xml.sax.saxutils import escape
 
@@ -18,31 +18,63 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from auditor.model import Reason
-from auditor.services.errors import Damaged, ServiceError, Throttled
-from auditor.services.http import ATTEMPTS, MAX_PICTURE, Answer, Api
+from auditor.services.errors import Damaged, ServerFault, ServiceError, Throttled
+from auditor.services.http import ATTEMPTS, LONGEST_BUSY, MAX_PICTURE, Answer, Api
+from auditor.services.retries import full_jitter, user_budget
 from auditor.services.text import told
 from auditor.services.whole import is_web_page, picture_answer
 
 SIZE = "HR648x648"
 """The largest; where it is not stored the largest smaller one comes."""
 PATH = "/EWS/Exchange.asmx"
-BUSY = frozenset(
+THROTTLES = frozenset({"ErrorServerBusy", "ErrorExceededConnectionCount"})
+"""Codes under which Exchange throttles the app, also inside a 200 (ews-throttling-in-exchange, table 3)."""
+FINAL = frozenset(
     {
-        "ErrorServerBusy",
-        "ErrorInternalServerError",
-        "ErrorInternalServerTransientError",
-        "ErrorExceededConnectionCount",
-        "ErrorTimeoutExpired",
+        # What the caller may not do (responsecode; ErrorImpersonateUserDenied: ews-managed-api#223).
+        "ErrorAccessDenied",
+        "ErrorImpersonateUserDenied",
+        "ErrorImpersonationDenied",
+        "ErrorInvalidExchangeImpersonationHeaderData",
+        # What the mailbox or its account is (responsecode; ErrorInvalidLicense: exchangelib#1209).
+        "ErrorAccountDisabled",
+        "ErrorInvalidLicense",
+        "ErrorNonExistentMailbox",
+        # What the address is (responsecode).
+        "ErrorInvalidSmtpAddress",
+        "ErrorNonPrimarySmtpAddress",
+        # What is kept there (responsecode; ErrorItemCorrupt as an inner code: exchangelib's tests).
+        "ErrorCorruptData",
+        "ErrorItemCorrupt",
+        "ErrorItemNotFound",
+        # What is wrong with the question (responsecode).
+        "ErrorIncorrectSchemaVersion",
+        "ErrorInvalidPhotoSize",
+        "ErrorInvalidRequest",
+        "ErrorInvalidSchemaVersionForMailboxVersion",
+        "ErrorInvalidServerVersion",
+        "ErrorSchemaValidation",
     }
 )
-"""Codes under which Exchange throttles, also inside a 200 (ews-throttling-in-exchange)."""
+"""Response codes that another try does not change. The list is closed: any other code is asked about again."""
+NO_SUCH_MAILBOX = frozenset({"ErrorNonExistentMailbox", "ErrorInvalidSmtpAddress", "ErrorNonPrimarySmtpAddress"})
+"""Codes that speak of the address that was asked for: another address of the same user may be answered."""
+PASSING_STATUSES = frozenset({408, 425})
+"""Statuses below 500 that ask to be asked again (RFC 9110, 15.5.9; RFC 8470, 5.2)."""
 DEFAULT_BACK_OFF = 5.0
 LONGEST_CODE = 100
 """Characters of a response code; the longest that is documented has 60."""
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-"""Characters that no XML 1.0 document may hold, however they are escaped."""
+_UNASKABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""Characters that no address has, and that no XML 1.0 document or URL may hold."""
+_XML_BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml\s|(?:\w+:)?Envelope[\s>])")
 _SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 _MESSAGES = "{http://schemas.microsoft.com/exchange/services/2006/messages}"
+_OF_EWS = (
+    _MESSAGES,
+    "{http://schemas.microsoft.com/exchange/services/2006/errors}",
+    "{http://schemas.microsoft.com/exchange/services/2006/types}",
+)
+"""The namespaces in which Exchange Web Services speak."""
 _ENVELOPE = """<?xml version="1.0" encoding="utf-8"?>
 <soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"
  xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types"
@@ -80,6 +112,33 @@ class EwsAnswer:
     unchanged: bool = False
     """The picture is the one whose ETag was sent along: 304 in the REST form, HasChanged false in SOAP."""
 
+    @property
+    def passes(self) -> bool:
+        """Whether Exchange named a code that may be another one later."""
+        return self.code not in {"", "NoError"} and self.code not in FINAL
+
+    @property
+    def no_such_mailbox(self) -> bool:
+        """Whether Exchange does not know the address: by a code, or by a 500 with nothing in it.
+
+        The empty 500 is documented for SOAP (getuserphoto-operation).
+        """
+        return self.code in NO_SUCH_MAILBOX or (self.status == 500 and not self.code)
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it says that there is no photo, or no mailbox, under the address."""
+        bare = self.status == 404 and self.code in {"", "NoError"}
+        return self.no_photo or bare or self.no_such_mailbox
+
+
+class Faltered(ServerFault):
+    """Exchange named a code that passes each time it was asked; `code` is the last one."""
+
+    def __init__(self, origin: str, code: str) -> None:
+        super().__init__(f"{origin} answered {code} each time it was asked")
+        self.code = code
+
 
 @dataclass
 class Ews:
@@ -91,47 +150,83 @@ class Ews:
     """Whether each question names the mailbox that the token is to speak for. A person's token speaks for this person:
     with it Exchange denies that (ErrorImpersonateUserDenied, ews-managed-api#223)."""
 
-    async def photo(self, email: str, etag: str = "") -> EwsAnswer:
-        """GetUserPhoto for one address, in the configured form; `etag` is one that the caller has the picture of.
+    _served: int = field(default=0, init=False)
+    """Answers that were no complaint."""
 
-        Raises `Throttled` where Exchange stays busy: it may say so inside a 200 (ews-throttling-in-exchange), and
-        `ServiceError` for an address that XML cannot hold.
+    async def photo(self, email: str, etag: str = "", *, size: str = SIZE, protocol: str = "") -> EwsAnswer:
+        """GetUserPhoto for one address; `etag` is one that the caller has the picture of.
+
+        `protocol`: rest or soap; empty for the configured one. A code that passes is asked about again, up to
+        `ATTEMPTS` times in all. Raises `Throttled` where Exchange stays busy (it may say so inside a 200), `Faltered`
+        where another passing code stays, and `ServiceError` for an address that no request can hold.
         """
-        for _ in range(ATTEMPTS):
-            answer = await self._ask(email, etag)
-            if answer.code not in BUSY:
+        tries, served = 0, self._served
+        while True:
+            answer = await self._ask(email, etag, size, protocol or self.protocol)
+            if not answer.passes:
+                self._served += 1
                 return answer
-            # Everyone waits: the budget that is spent belongs to the app.
-            self.api.hold(answer.back_off if answer.back_off is not None else DEFAULT_BACK_OFF)
-        raise Throttled(f"{self.api.origin} stayed busy ({answer.code})")
+            tries += 1
+            throttles = answer.code in THROTTLES
+            wait = full_jitter(tries - 1, self.api.jitter)
+            asked_for = DEFAULT_BACK_OFF if answer.back_off is None else answer.back_off
+            if throttles and asked_for <= LONGEST_BUSY:
+                wait = asked_for
+            # Where others were answered since this one was refused, the trouble is this mailbox's own.
+            everyone = throttles and (tries == 1 or self._served == served)
+            if everyone:
+                self.api.hold(asked_for)
+            if self._spent(tries, wait):
+                if throttles:
+                    raise Throttled(f"{self.api.origin} stayed busy ({answer.code})")
+                raise Faltered(self.api.origin, answer.code)
+            self.api.counts.retried += 1
+            if not everyone:
+                await self.api.sleep(wait)
+            served = self._served
+
+    def _spent(self, tries: int, wait: float) -> bool:
+        """Whether nothing is left to spend on one more try, which would begin after `wait` seconds."""
+        user, run = user_budget(), self.api.budget
+        run.failed += 1
+        if user is not None:
+            user.fail(wait)
+        return tries >= ATTEMPTS or run.exhausted or (user is not None and (user.exhausted or user.left <= 0))
 
     async def answers(self) -> bool:
         """Whether Exchange Web Services are what answers at this origin: a question against the schema gets a fault.
 
-        Without that, a 404 might come from anything.
+        Believed is a SOAP envelope that names a response code in the namespaces of Exchange Web Services, and nothing
+        else: no page of a gateway, no bare status.
         """
         content = _ENVELOPE.format(impersonation="", address="nobody@example.invalid", size="none").encode()
         answer = await self.api.post(PATH, content, headers=_SOAP_HEADERS, whole=soap_answer)
-        return bool(_code(_parse(answer.body)))
+        root = _parse(answer.body)
+        if root is None or root.tag != f"{_SOAP}Envelope" or answer.status not in {200, 500}:
+            return False
+        named = _code(root)
+        return (named.startswith("Error") or named == "NoError") and any(
+            element.tag.startswith(_OF_EWS) for element in root.iter()
+        )
 
-    async def _ask(self, email: str, etag: str) -> EwsAnswer:
+    async def _ask(self, email: str, etag: str, size: str, protocol: str) -> EwsAnswer:
+        if not email or _UNASKABLE.search(email):
+            raise ServiceError(
+                "the user's address is one that no question to Exchange can hold", reason=Reason.UNKNOWN_ADDRESS
+            )
         # The anchor sends the request to the server that holds the mailbox (as exchangelib does).
         headers = {"X-AnchorMailbox": email} if email.isascii() and email.isprintable() else {}
         if etag:
             # Both forms take it (how-to-get-user-photos, ews-managed-api GetUserPhotoRequest.AddHeaders).
             headers["If-None-Match"] = f'"{etag}"'
-        if self.protocol == "rest":
-            query = urlencode({"email": email, "size": SIZE})
+        if protocol == "rest":
+            query = urlencode({"email": email, "size": size})
             answer = await self.api.get(
                 f"{PATH}/s/GetUserPhoto?{query}", headers=headers, max_bytes=MAX_PICTURE, whole=rest_answer
             )
             return _rest(answer)
-        if _NOT_XML.search(email):
-            raise ServiceError(
-                "the user's address holds characters that no question to Exchange can", reason=Reason.UNKNOWN_ADDRESS
-            )
         impersonation = _IMPERSONATION.format(address=escape(email)) if self.impersonate else ""
-        content = _ENVELOPE.format(impersonation=impersonation, address=escape(email), size=SIZE).encode()
+        content = _ENVELOPE.format(impersonation=impersonation, address=escape(email), size=size).encode()
         return _soap(
             await self.api.post(
                 PATH, content, headers=headers | _SOAP_HEADERS, max_bytes=2 * MAX_PICTURE, whole=soap_answer
@@ -143,6 +238,10 @@ def soap_answer(answer: Answer) -> Damaged | None:
     """A SOAP answer is XML to its last element; a web page says nothing about a mailbox."""
     if answer.status in {401, 403}:
         return None
+    if _is_error_page(answer):
+        return Damaged("Exchange redirected to its error page each time it was asked", reason=Reason.SERVER_ERROR)
+    if answer.status > 500 or answer.status in PASSING_STATUSES:
+        return Damaged(f"Exchange answered {answer.status} each time it was asked", reason=Reason.SERVER_ERROR)
     if is_web_page(answer):
         return Damaged(f"Exchange answered {answer.status} with a web page")
     if answer.status == 404 and "json" in answer.content_type:
@@ -152,22 +251,41 @@ def soap_answer(answer: Answer) -> Damaged | None:
     return None
 
 
+def _is_error_page(answer: Answer) -> bool:
+    """Whether it redirects to a page on which Exchange shows an error (`/ews/genericerrorpage.htm`: exchangelib)."""
+    if not 300 <= answer.status < 400:
+        return False
+    try:
+        page = urlsplit(answer.headers.get("location", "")).path.lower().rpartition("/")[2]
+    except ValueError:
+        return False
+    return "error" in page
+
+
 def rest_answer(answer: Answer) -> Damaged | None:
     """A picture, or XML that says why there is none (EWS tells errors in a 200, too)."""
-    xml = answer.status != 200 or "xml" in answer.content_type
-    return soap_answer(answer) if xml else picture_answer(answer)
+    return soap_answer(answer) if answer.status != 200 or _is_xml(answer) else picture_answer(answer)
+
+
+def _is_xml(answer: Answer) -> bool:
+    """Whether it calls itself XML, or is a SOAP envelope whatever it calls itself: no picture begins so."""
+    named = answer.content_type in {"text/xml", "application/xml", "application/soap+xml"}
+    return named or _XML_BEGINS.match(answer.body) is not None
 
 
 def ews_is_final(answer: Answer) -> bool:
-    """Which 500 is an answer: a SOAP fault, or nothing at all, as SOAP is documented to say of an unknown address."""
-    if answer.status != 500 or "/s/getuserphoto" in answer.url.lower():
+    """Which 500 is an answer: one that names a code, or nothing at all, as SOAP is documented to say of an unknown
+    address."""
+    if answer.status != 500:
         return False
-    return not answer.body.strip() or _parse(answer.body) is not None
+    if answer.body.strip():
+        return bool(_code(_parse(answer.body)))
+    return "/s/getuserphoto" not in answer.url.lower()
 
 
 def _rest(answer: Answer) -> EwsAnswer:
     diagnostics, root = answer.headers.get("x-ms-diagnostics", ""), None
-    if answer.status != 200 or answer.content_type in {"text/xml", "application/xml", "application/soap+xml"}:
+    if answer.status != 200 or _is_xml(answer):
         # A 200 may still be an error told in XML: never take that for a picture.
         root = _parse(answer.body)
     picture = answer.body if answer.status == 200 and root is None else b""
@@ -189,18 +307,34 @@ def _soap(answer: Answer) -> EwsAnswer:
             no_photo, unchanged = nothing and said in {"true", "1"}, nothing and said in {"false", "0"}
         except (binascii.Error, ValueError):
             code = "PictureDataNotBase64"
+        if code not in {"", "NoError"}:
+            picture = b""
     return EwsAnswer(
         answer.status, picture, code, _etag(answer), diagnostics, no_photo, _back_off(root), unchanged=unchanged
     )
 
 
 def _code(root: Element | None) -> str:
-    """The response code that an EWS answer tells: `NoError`, an error's name, `Fault`; empty where it is not XML."""
+    """The response code that an EWS answer tells: `NoError`, an error's name, `Fault`; empty where it is not XML.
+
+    Of several the innermost: ErrorInternalServerError carries what happened in an InnerErrorResponseCode, as an
+    element or as a value of MessageXml (exchangelib's tests, ews-throttling-in-exchange).
+    """
     if root is None:
         return ""
+    inner = outer = fault = ""
     for element in root.iter():
-        if element.tag.rsplit("}", 1)[-1] == "ResponseCode" and element.text:
-            return told(element.text.strip(), LONGEST_CODE)
+        name, text = element.tag.rsplit("}", 1)[-1], (element.text or "").strip()
+        named = text.rpartition(":")[2]
+        if "InnerErrorResponseCode" in {name, element.get("Name")}:
+            inner = inner or (named if named.startswith("Error") else "")
+        elif name == "ResponseCode":
+            outer = outer or text
+        elif name == "faultcode" or (name == "Value" and element.get("Name") is None):
+            # A faultcode is a qualified name, `a:ErrorServerBusy` (SOAP 1.1); in SOAP 1.2 it stands in a Value.
+            fault = fault or (named if named.startswith("Error") else "")
+    if found := inner or outer or fault:
+        return told(found, LONGEST_CODE)
     return "Fault" if root.find(f".//{_SOAP}Fault") is not None else ""
 
 

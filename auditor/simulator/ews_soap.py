@@ -84,9 +84,14 @@ def photo(*, has_changed: bool, data: str | None, content_type: str) -> bytes:
     )
 
 
-def error(code: str, message: str, *, back_off_ms: int | None = None) -> bytes:
-    """The answer of a call that failed: HTTP 200 with a response code; the wait asked for stands in MessageXml."""
-    waiting = "" if back_off_ms is None else f"<MessageXml>{_back_off(back_off_ms)}</MessageXml>"
+def error(code: str, message: str, *, back_off_ms: int | None = None, inner: str = "") -> bytes:
+    """The answer of a call that failed: HTTP 200 with a response code.
+
+    The wait asked for and the code of what happened inside (`inner`) stand in MessageXml.
+    """
+    values = "" if back_off_ms is None else _back_off(back_off_ms)
+    values += _value("InnerErrorResponseCode", inner) if inner else ""
+    waiting = f"<MessageXml>{values}</MessageXml>" if values else ""
     return _envelope(
         f'<GetUserPhotoResponse ResponseClass="Error" xmlns="{MESSAGES}"><MessageText>{escape(message)}</MessageText>'
         f"<ResponseCode>{escape(code)}</ResponseCode>{waiting}<HasChanged>false</HasChanged></GetUserPhotoResponse>"
@@ -105,7 +110,11 @@ def fault(code: str, message: str, *, back_off_ms: int | None = None) -> bytes:
 
 
 def _back_off(milliseconds: int) -> str:
-    return f'<t:Value xmlns:t="{TYPES}" Name="BackOffMilliseconds">{milliseconds}</t:Value>'
+    return _value("BackOffMilliseconds", str(milliseconds))
+
+
+def _value(name: str, text: str) -> str:
+    return f'<t:Value xmlns:t="{TYPES}" Name="{name}">{escape(text)}</t:Value>'
 
 
 def _envelope(body: str) -> bytes:

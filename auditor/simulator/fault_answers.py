@@ -2,7 +2,8 @@
 
 Known: Graph's ApplicationThrottled (terraform-provider-outlook#21), ErrorAccessDenied "Access to OData is disabled."
 (aspnetcore-connect-sample#44), Directory_ExpiredPageToken; Exchange's ErrorServerBusy with BackOffMilliseconds
-(exchange-docs ews-throttling-in-exchange.md); SharePoint's 429 and 503 with Retry-After. Each 401 is what the
+(exchange-docs ews-throttling-in-exchange.md), its other passing codes (responsecode.md; exchangelib#758) and the
+redirect to its error page (exchangelib's tests); SharePoint's 429 and 503 with Retry-After. Each 401 is what the
 simulated service says to a token that has expired. The pages of gateways (502, 504), of http.sys (503) and of ASP.NET
 (500) are written as these programs usually write them. Assumption: everything else here, and the sign-in page.
 """
@@ -39,6 +40,8 @@ _UNAVAILABLE = (
     "<HTML><HEAD><TITLE>Service Unavailable</TITLE></HEAD>\r\n<BODY><h2>Service Unavailable</h2>\r\n"
     "<hr><p>HTTP Error 503. The service is unavailable.</p>\r\n</BODY></HTML>\r\n"
 )
+_ERROR_PAGE = "/ews/genericerrorpage.htm?aspxerrorpath=/ews/exchange.asmx"
+_FAILED = "An internal server error occurred. The operation failed."
 _BUSY = "The server cannot service this request right now. Try again later."
 
 
@@ -126,9 +129,19 @@ def _forbidden(origin: str, request: Request) -> Response:
 
 def _soap(name: str, plan: Plan) -> Response:
     kind = "text/xml; charset=utf-8"
-    if name == "fault":
-        words = "An internal server error occurred. The operation failed., try again later."
-        return Response(500, ews_soap.fault("ErrorInternalServerTransientError", words), kind)
-    if name == "busy_500":
-        return Response(500, ews_soap.fault("ErrorServerBusy", _BUSY, back_off_ms=plan.back_off_ms), kind)
-    return Response(200, ews_soap.error("ErrorServerBusy", _BUSY, back_off_ms=plan.back_off_ms), kind)
+    if name == "error_page":
+        return Response(302, headers=(("Location", _ERROR_PAGE),))
+    wait = plan.back_off_ms
+    answers = {
+        "fault": (500, ews_soap.fault("ErrorInternalServerTransientError", f"{_FAILED}, try again later.")),
+        "moving": (500, ews_soap.fault("ErrorMailboxMoveInProgress", "Mailbox move in progress. Try again later.")),
+        "objects": (200, ews_soap.error("ErrorTooManyObjectsOpened", "Too many objects are open.")),
+        "inner_busy": (
+            200,
+            ews_soap.error("ErrorInternalServerError", _FAILED, inner="ErrorServerBusy", back_off_ms=wait),
+        ),
+        "busy_500": (500, ews_soap.fault("ErrorServerBusy", _BUSY, back_off_ms=wait)),
+        "busy_200": (200, ews_soap.error("ErrorServerBusy", _BUSY, back_off_ms=wait)),
+    }
+    status, body = answers[name]
+    return Response(status, body, kind)

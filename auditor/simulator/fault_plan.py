@@ -85,7 +85,7 @@ FORMS: tuple[Form, ...] = (
     *_forms("batch", "throttled throttled_absent missing duplicate failed"),
     Form("batch", "throttled_very_long", rare=True),
     *_forms("pages", "expired_token repeated endless duplicate_users vanished_users"),
-    *_forms("soap", "fault busy_200 busy_500"),
+    *_forms("soap", "fault busy_200 busy_500 moving objects inner_busy error_page"),
 )
 KINDS = tuple(dict.fromkeys(form.kind for form in FORMS))
 OWN = Form("own", "answer")

@@ -89,8 +89,9 @@ def _exchange(account: Account) -> _Seen:
         return _Seen(Status.UNKNOWN)
     if mailbox and mailbox.picture:
         return _of(mailbox.picture)
-    # One 404 for no photo and for no mailbox: the plan tells which.
-    return _Seen(Status.ABSENT if has_exchange_plan(account) else Status.NOT_PROVISIONED)
+    # One 404 for no photo and for no mailbox: the plan tells which, and where there is none the mailbox itself. A user
+    # with a plan has one, be it on premises; shared, room and equipment mailboxes need no plan.
+    return _Seen(Status.ABSENT if mailbox or has_exchange_plan(account) else Status.NOT_PROVISIONED)
 
 
 def _sharepoint(account: Account) -> _Seen:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.doctor import Level
+from auditor.doctor import Finding, Level
 from tests.doctor.conftest import (
     Elsewhere,
     Serve,
@@ -105,6 +105,21 @@ def test_a_service_that_refuses_the_token_is_told_apart_from_a_missing_permissio
     assert found.problems == ["users"]
     assert "401" in found["users"].says
     assert found["users"].stops
+
+
+def test_until_exchange_web_services_end_it_is_said_what_ends_and_how_to_keep_it(
+    served: Served, tmp_path: Path
+) -> None:
+    def told(day: dt.datetime) -> list[Finding]:
+        found = diagnose(served.settings(tmp_path), only=("exchange",), wall=day.timestamp)
+        return [one for one in found.findings if one.probe == "end of Exchange Web Services"]
+
+    now = dt.datetime.now(dt.UTC)
+    (one,) = told(min(now, dt.datetime(2027, 3, 31, tzinfo=dt.UTC)))
+    assert (one.level, "2027-04-01" in one.says) == (Level.OK, True)
+    assert "the mailbox's own copy" in one.remedy[0]
+    assert "baseline save" in one.remedy[1]
+    assert told(dt.datetime(2027, 4, 1, tzinfo=dt.UTC)) == []
 
 
 def test_exchange_web_services_that_are_off_are_found_by_asking(serve: Serve, tmp_path: Path) -> None:

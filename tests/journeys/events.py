@@ -248,6 +248,14 @@ WORDS = Section(
             ews("unknown ErrorInvalidLicense 0/4", 200, file="exchange/invalid-licence.xml"),
         ),
         Event(
+            "`ErrorNonExistentMailbox` in a 200, though there is a plan",
+            ews("unknown ErrorNonExistentMailbox 0/4", 200, file="exchange/error-non-existent-mailbox.xml"),
+        ),
+        Event(
+            "`ErrorItemCorrupt` inside an `ErrorInternalServerError`",
+            ews("unknown ErrorItemCorrupt 0/4", 200, file="exchange/error-inner-corrupt.xml"),
+        ),
+        Event(
             "`ErrorInvalidPhotoSize` in a 200",
             ews("unknown ErrorInvalidPhotoSize 0/4", 200, file="exchange/invalid-size.xml"),
         ),
@@ -364,7 +372,11 @@ FOR_GOOD = Section(
         fault("503 without", "throttled/503_absent", "unknown server_error 4"),
         fault("`ErrorServerBusy` in a 500", "soap/busy_500", {X: "unknown throttled 4"}),
         fault("`ErrorServerBusy` in a 200", "soap/busy_200", {X: "unknown throttled 4"}),
-        fault("`ErrorInternalServerTransientError`", "soap/fault", {X: "unknown throttled 4"}),
+        fault("`ErrorInternalServerTransientError`", "soap/fault", {X: "unknown server_error 4"}),
+        fault("`ErrorMailboxMoveInProgress`", "soap/moving", {X: "unknown server_error 4"}),
+        fault("`ErrorTooManyObjectsOpened`", "soap/objects", {X: "unknown server_error 4"}),
+        fault("`ErrorServerBusy` inside an `ErrorInternalServerError`", "soap/inner_busy", {X: "unknown throttled 4"}),
+        fault("a redirect to Exchange's error page", "soap/error_page", {X: "unknown server_error 4"}),
     ),
 )
 

@@ -348,3 +348,15 @@ def test_causes_that_would_fit_too_stand_after_the_first_with_their_evidence(fab
     for damaged in ("{", "[1]", "7", ""):
         view.verdicts["causes"] = damaged
         assert "Or:" not in Page(drawn(view, tmp_path)).words
+
+
+def test_until_exchange_web_services_end_the_page_says_what_ends_and_how_to_keep_it(fabricate, tmp_path):
+    begun = {"started": "2027-03-31T23:59:59Z"}
+    told = Page(drawn(fabricate(4, manifest=begun), tmp_path)).words
+    assert "ends Exchange Web Services in Exchange Online on 2027-04-01" in told
+    assert "the mailbox's own copy" in told
+    assert "photo-auditor baseline save RUN --name last-exchange" in told
+    off = {"tenant_facts": [{"cause": "ews_off", "sentence": "They are off."}]}
+    without = {"workloads": {"entra": {"way": "graph_batch"}}}
+    for more in ({"started": "2027-04-01T00:00:00Z"}, begun | off, begun | without):
+        assert "last-exchange" not in Page(drawn(fabricate(4, manifest=more), tmp_path)).words

@@ -95,7 +95,7 @@ CASES = {
         mailbox,
         here,
         False,
-        ANYWHERE | RARE | {"denied/401", "soap/fault", "soap/busy_200", "soap/busy_500"},
+        ANYWHERE | RARE | {"denied/401"} | {str(form) for form in FORMS if form.kind == "soap"},
     ),
     "profiles": ("sharepoint", profile, here, False, ANYWHERE | RARE | {"denied/401"}),
     "shown pictures": (

@@ -419,6 +419,9 @@ def test_a_403_for_one_user(scripted: Scripted) -> None:
         ("soap/fault", 500, "ErrorInternalServerTransientError", False),
         ("soap/busy_500", 500, "ErrorServerBusy", True),
         ("soap/busy_200", 200, "ErrorServerBusy", True),
+        ("soap/moving", 500, "ErrorMailboxMoveInProgress", False),
+        ("soap/objects", 200, "ErrorTooManyObjectsOpened", False),
+        ("soap/inner_busy", 200, "ErrorInternalServerError", True),
     ],
 )
 def test_exchange_says_in_soap_that_it_cannot(
@@ -439,12 +442,23 @@ def test_exchange_says_in_soap_that_it_cannot(
     assert conclusive(ask()) is True
 
 
-def test_the_busy_fault_has_the_shape_of_its_source(scripted: Scripted, wire: Any) -> None:
-    def tags(text: str | bytes) -> list[str]:
-        return [element.tag for element in ElementTree.fromstring(text).iter()]
+def test_exchanges_trouble_has_the_shapes_of_its_sources(scripted: Scripted, wire: Any) -> None:
+    def shape(text: str | bytes) -> list[tuple[str, str | None, str]]:
+        body = next(ElementTree.fromstring(text).iter("{http://schemas.xmlsoap.org/soap/envelope/}Body"))
+        optional = ("DescriptiveLinkKey", "Body")
+        codes = {element: (element.text or "") if "Code" in element.tag else "" for element in body.iter()}
+        return [
+            (one.tag, one.get("Name"), code) for one, code in codes.items()
+            if not one.tag.endswith(optional) and one.get("Name") != "InnerErrorMessageText"
+        ]  # fmt: skip
 
-    made = ews_soap.fault("ErrorServerBusy", "busy", back_off_ms=5000)
-    assert tags(made) == tags(wire("exchange/server-busy.xml").encode())
+    for made, name in (
+        (ews_soap.fault("ErrorServerBusy", "busy", back_off_ms=5000), "server-busy.xml"),
+        (ews_soap.fault("ErrorMailboxMoveInProgress", "moved"), "fault-move-in-progress.xml"),
+        (ews_soap.error("ErrorTooManyObjectsOpened", "many"), "error-too-many-objects-opened.xml"),
+        (ews_soap.error("ErrorInternalServerError", "failed", inner="ErrorServerBusy"), "error-inner-busy.xml"),
+    ):
+        assert shape(made) == shape(wire(f"exchange/{name}").encode())
 
 
 def test_steps_of_a_batch_fail_alone_inside_a_200(scripted: Scripted) -> None:

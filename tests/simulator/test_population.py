@@ -140,6 +140,14 @@ def test_every_class_of_account_is_there(tenant: Tenant) -> None:
     assert 0.05 < sum(account.geo == "satellite" for account in accounts) / len(accounts) < 0.12
 
 
+def test_a_shared_room_or_equipment_mailbox_is_a_mailbox_with_a_photo_or_without(tenant: Tenant) -> None:
+    resources = [account for account in tenant.accounts if account.mailbox and account.mailbox.purpose != "user"]
+    without = [account for account in resources if account.mailbox and account.mailbox.picture is None]
+    assert 0 < len(without) < len(resources)
+    assert {account.truth["exchange"].status for account in without} == {"absent"}
+    assert not any(account.truth["exchange"].status == "not_provisioned" for account in resources)
+
+
 def test_ews_is_refused_to_exactly_those_with_frontline_licences_only(tenant: Tenant) -> None:
     for account in tenant.accounts:
         frontline = bool(account.skus) and set(account.skus) <= {M365_F1, M365_F3}

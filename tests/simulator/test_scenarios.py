@@ -129,7 +129,7 @@ ALWAYS: dict[str, list[list[str]]] = {
     "disabled": [[REFERENCE, MATCH, OTHER, MATCH]],
     "unlicensed": [[REFERENCE, NOT_KEPT, MATCH, NOT_KEPT]],
     "room_mailbox": [
-        ["absent no_photo", NOT_KEPT, NOT_KEPT, NOT_KEPT],
+        ["absent no_photo", "absent no_photo", NOT_KEPT, NOT_KEPT],
         [REFERENCE, MATCH, NOT_KEPT, NOT_KEPT],
     ],
 }
