@@ -319,7 +319,12 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=200, help="of the make-ups (200)")
     parser.add_argument("--jobs", type=int, default=2, help="audits at a time (2)")
     parser.add_argument(
-        "--only", action="append", default=[], metavar="NAME", help="seeds, sizes, make-ups, cost, moved or a make-up"
+        "--only",
+        action="append",
+        default=[],
+        choices=["seeds", "sizes", "make-ups", "cost", "moved", *MAKE_UPS],
+        metavar="NAME",
+        help="seeds, sizes, make-ups, cost, moved or a make-up; repeatable",
     )
     parser.add_argument("--cost-of", type=Path, metavar="CHECKOUT", help="the cost of another checkout's program, too")
     parser.add_argument("--cost-users", type=int, default=2000, help="of the tenant whose requests are counted (2000)")
