@@ -11,6 +11,7 @@ import click
 
 from auditor.simulator.fault_plan import Plan, PlanError, read_plan
 from auditor.simulator.graph_settings import Uploads
+from auditor.simulator.make_ups import LOST_BY_A_MOVE, MAKE_UPS
 from auditor.simulator.migration import migrated as move
 from auditor.simulator.months import make_month
 from auditor.simulator.server import PortInUseError, Serving, serve
@@ -56,6 +57,18 @@ def _names(_context: click.Context, _parameter: click.Parameter, value: str | No
     is_flag=True,
     help="The tenant after its move to another one. Who got another name stands in DIR/mapping.csv, what became of"
     " every photo in DIR/migration.csv.",
+)
+@click.option(
+    "--make-up",
+    type=click.Choice(list(MAKE_UPS)),
+    metavar="NAME",
+    help=f"A tenant of one kind: {', '.join(MAKE_UPS)}. What each is stands in docs/months.md.",
+)
+@click.option(
+    "--make-up-month",
+    type=click.IntRange(0, LAST_MONTH),
+    metavar="K",
+    help="The month in which it happens: until then the same users are ordinary ones.",
 )
 @click.option(
     "--photos",
@@ -132,6 +145,8 @@ def command(
     seed: int,
     month: int,
     migrated: bool,
+    make_up: str | None,
+    make_up_month: int | None,
     photos: Path | None,
     scenarios: tuple[str, ...],
     photo_store: str,
@@ -152,6 +167,10 @@ def command(
 
     Prints one line of JSON when every service answers, and ends on Ctrl-C.
     """
+    # A move that loses SharePoint does so when it happens, not before.
+    lost_by_move = migrated and make_up == LOST_BY_A_MOVE
+    if lost_by_move and make_up_month is None:
+        make_up_month = month + 1
     try:
         tenant = make_month(
             users,
@@ -161,9 +180,11 @@ def command(
             scenarios=scenarios,
             photo_store=cast("PhotoStore", photo_store),
             ews=ews == "on",
+            make_up=make_up or "",
+            make_up_month=make_up_month,
         )
         if migrated:
-            tenant = move(tenant, ews=ews == "on")
+            tenant = move(tenant, ews=ews == "on", sharepoint_lost=lost_by_move)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     options = Options(

@@ -504,6 +504,27 @@ def blank(look: int, side: int = 300) -> Image.Image:
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
+def logo(side: int = 360) -> Image.Image:
+    """The logo of a company: an emblem of several colours, and a name."""
+    double = side * 2
+    image = Image.new("RGB", (double, double), (250, 248, 240))
+    draw = ImageDraw.Draw(image)
+    draw.polygon(_scaled(double, (0.1, 0.62), (0.34, 0.14), (0.58, 0.62)), fill=(0, 84, 147))
+    draw.polygon(_scaled(double, (0.42, 0.62), (0.64, 0.22), (0.9, 0.62)), fill=(222, 92, 38))
+    draw.polygon(_scaled(double, (0.42, 0.62), (0.5, 0.475), (0.58, 0.62)), fill=(118, 28, 72))
+    _oval(draw, 0.76 * double, 0.17 * double, 0.085 * double, 0.085 * double, (244, 184, 30))
+    for step in range(3):
+        top = 0.645 + 0.035 * step
+        draw.rectangle((0.1 * double, top * double, (0.9 - 0.1 * step) * double, (top + 0.018) * double), (0, 128, 118))
+    font = ImageFont.load_default(0.125 * double)
+    draw.text((double / 2, 0.85 * double), "CONTOSO", font=font, fill=(30, 38, 52), anchor="mm")
+    return image.resize((side, side), Image.Resampling.LANCZOS)
+
+
+def _scaled(side: int, *points: Point) -> list[Point]:
+    return [(x * side, y * side) for x, y in points]
+
+
 # The services' own ----------------------------------------------------------------------------------
 
 

@@ -20,7 +20,7 @@ from auditor.simulator.pictures import Edit, StoredPicture
 from auditor.simulator.population import DOMAIN, INITIAL_DOMAIN, guid, mugshot_id, photo_etag
 from auditor.simulator.portraits import Portraits
 from auditor.simulator.tenant import Account, GraphPhoto, GraphRefusal, Group, Picture, Table, Tenant
-from auditor.simulator.truth import DRIFT, with_truth
+from auditor.simulator.truth import DRIFT, has_exchange_plan, with_truth
 
 NEW_DOMAIN = "northwindtraders.com"
 NEW_INITIAL_DOMAIN = "northwindtraders.onmicrosoft.com"
@@ -61,16 +61,19 @@ FATES: tuple[Fate, ...] = (
 """In the order they are dealt; whoever is dealt none arrives as they were, copy by copy."""
 
 
-def migrated(tenant: Tenant, *, ews: bool = True) -> Tenant:
-    """The tenant after its move; `mapping.csv` and `migration.csv` stand beside its truth."""
-    return _Move(tenant, ews).done()
+def migrated(tenant: Tenant, *, ews: bool = True, sharepoint_lost: bool = False) -> Tenant:
+    """The tenant after its move; `mapping.csv` and `migration.csv` stand beside its truth.
+
+    `sharepoint_lost`: no picture arrived in SharePoint.
+    """
+    return _Move(tenant, ews, sharepoint_lost).done()
 
 
 class _Move:
     """One move of one tenant."""
 
-    def __init__(self, tenant: Tenant, ews: bool) -> None:
-        self._old, self._ews = tenant, ews
+    def __init__(self, tenant: Tenant, ews: bool, sharepoint_lost: bool) -> None:
+        self._old, self._ews, self._sharepoint_lost = tenant, ews, sharepoint_lost
         self._rng = random.Random(f"migration:{tenant.seed}:{len(tenant.accounts)}:{tenant.month}")
         self._portraits = Portraits(tenant.seed, None)
         self._groups = {group.id: Group(guid(self._rng), group.display_name) for group in tenant.groups}
@@ -92,10 +95,12 @@ class _Move:
                 continue
             after = self._carried(account, renamed.get(account.id, ""), place)
             after = self._befallen(after, fate) if fate else after
+            after = _without_sharepoint(after) if self._sharepoint_lost else after
             accounts.append(after)
             moved.append(Moved(account, after, fate[0].name if fate else ""))
         for number in range(max(1, round(_HIRED * len(audited))) if audited else 0):
             hired = self._hired(number, accounts, audited, renamed)
+            hired = _without_sharepoint(hired) if self._sharepoint_lost else hired
             accounts.append(hired)
             moved.append(Moved(None, hired, "hired"))
         mapping = tuple((one.old.upn, one.new.upn) for one in moved if one.old and one.new and one.old.id in renamed)
@@ -337,6 +342,22 @@ def _repictured(
         mugshot = changed(user.picture, Workload.YAMMER)
         engage.append(replace(user, picture=mugshot, picture_id=mugshot_id(rng) if mugshot else ""))
     return replace(account, graph=graph, mailbox=mailbox, profile=profile, engage=tuple(engage))
+
+
+def _without_sharepoint(account: Account) -> Account:
+    """The profile without a picture and never synchronised; the Graph photo is shown to whoever has no Exchange."""
+    if account.profile is None:
+        return account
+    profile = replace(
+        account.profile,
+        stored=None,
+        picture_url=False,
+        shown=None if has_exchange_plan(account) else cast("StoredPicture | None", account.graph.picture),
+        timestamp="",
+        placeholder_state="",
+        exchange_sync_state="",
+    )
+    return replace(account, profile=profile)
 
 
 def _hidden(account: Account, turn: int, rng: random.Random) -> Account:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from auditor.simulator.changes import Past, change_table
 from auditor.simulator.events import HAPPENING, MENDING, Event, State, fed, first_state
+from auditor.simulator.make_ups import MadeUp, seated
 from auditor.simulator.moments import graph_time, moment, sharepoint_time, yammer_time
 from auditor.simulator.pictures import StoredPicture
 from auditor.simulator.population import Founded, found, guid, mugshot_id
@@ -63,12 +64,22 @@ def make_month(
     scenarios: Sequence[str] | None,
     photo_store: str,
     ews: bool = True,
+    make_up: str = "",
+    make_up_month: int | None = None,
 ) -> Tenant:
     """The tenant of `auditor.simulator.population.make_tenant`, `month` months on; month 0 is that very tenant.
 
     From month 1 on `changes.csv` stands beside its truth. Raises ValueError for what makes no sense.
     """
-    founded = found(users, seed, photos=photos, scenarios=scenarios, photo_store=photo_store)
+    founded = found(
+        users,
+        seed,
+        photos=photos,
+        scenarios=scenarios,
+        photo_store=photo_store,
+        make_up=make_up,
+        make_up_month=make_up_month,
+    )
     if not month:
         return replace(founded.tenant, accounts=with_truth(founded.tenant.accounts, ews=ews))
     life = Life(founded)
@@ -86,12 +97,13 @@ class Life:
 
     def __init__(self, founded: Founded) -> None:
         self._maker, self._choice = founded.maker, founded.choice
+        self._made_up = founded.made_up
         self._photo_store, self._seed = founded.tenant.photo_store, founded.tenant.seed
         self._first = founded.tenant.accounts
         self._accounts: list[Account | None] = list(founded.tenant.accounts)
         self._seats, self._held = list(founded.seats), list(founded.held)
         self._users = len(founded.seats)
-        self._states = [first_state(seat) for seat in founded.seats]
+        self._states = [self._first_state(place, seat) for place, seat in enumerate(founded.seats)]
         self._residents: dict[int, Resident] = {}
         self._turns: dict[str, int] = {}
         self._past: dict[int, list[tuple[int, Account | None]]] = {}
@@ -122,6 +134,9 @@ class Life:
         if month == 1:
             self._begin_feed(rng)
         pools = self._pools()
+        if self._made_up and self._made_up.month == month:
+            self._live_made_up(self._made_up, pools, rng)
+            return
         self._feed(pools)
         for place in pools.get(State.HIDDEN, ()):
             self._show_again(place)
@@ -132,8 +147,36 @@ class Life:
         self._take("left", _LEFT, _of(pools, *(set(State) - {State.FED})), rng, self._leave)
         self._take("blocked", _BLOCKED, _of(pools, State.IN_STEP, State.DRIFTED), rng, self._block)
         self._take("unblocked", _UNBLOCKED, _of(pools, State.BLOCKED), rng, self._unblock)
+        self._newcomers()
+
+    def _newcomers(self) -> None:
         for _ in range(self._count("joined", _JOINED)):
             self._join()
+
+    # Made up ----------------------------------------------------------------------------------------
+
+    def _first_state(self, place: int, seat: Seat) -> State:
+        """Whoever is made up stays so."""
+        always = self._made_up is not None and not self._made_up.month and self._made_up.touches(place)
+        return State.OTHER if always else first_state(seat)
+
+    def _live_made_up(self, made_up: MadeUp, pools: Mapping[State, list[int]], rng: random.Random) -> None:
+        """The month in which a make-up happens: besides it, users only come and go."""
+        for place in pools.get(State.HIDDEN, ()):
+            self._show_again(place)
+        self._take("left", _LEFT, _of(pools, *(set(State) - {State.FED})), rng, self._leave)
+        for place, account in enumerate(self._accounts):
+            if account is None or not made_up.touches(place):
+                continue
+            resident = self._resident(place)
+            held = made_up.held(place, self._maker.hand(place, resident.seat), resident.held)
+            resident = replace(resident, state=State.OTHER, readable=None)
+            if held == resident.held:
+                self._keep(resident)
+                continue
+            self._write(place, resident, held)
+            self._became(made_up.make_up.name, replace(resident, held=held, since=self._month))
+        self._newcomers()
 
     # Who is hit -------------------------------------------------------------------------------------
 
@@ -313,7 +356,13 @@ class Life:
         place, turn = len(self._accounts), self._turn("joined")
         names = _PLAIN_NEWCOMERS if self._choice.plain else _NEWCOMERS
         seat = Seat(names[turn % len(names)], Who.MEMBER, 0)
-        account, held = self._maker.account(place, seat)
+        made_up = self._made_up
+        if made_up and made_up.make_up.happens and made_up.month != self._month:
+            # Who joins later was not there when it happened.
+            made_up = None
+        if made_up:
+            seat = seated(seat, made_up.make_up)
+        account, held = self._maker.account(place, seat, made_up)
         rng = random.Random(f"joining:{self._seed}:{place}:{self._month}")
         at = self._within(rng)
         profile = account.profile
@@ -327,10 +376,11 @@ class Life:
         )
         self._accounts.append(None)
         self._seats.append(seat)
-        self._states.append(first_state(seat))
+        state = State.OTHER if made_up else first_state(seat)
+        self._states.append(state)
         self._held.append(held)
         self._put(place, account)
-        self._became("joined", Resident(place, seat, held, first_state(seat), self._month))
+        self._became("joined", Resident(place, seat, held, state, self._month))
 
 
 def _of(pools: Mapping[State, list[int]], *states: State) -> list[int]:

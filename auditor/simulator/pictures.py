@@ -100,7 +100,14 @@ class Waste:
     side: int = 0
 
 
-Source = Drawn | Filed | Initials | Silhouette | Blank | Waste
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """An emblem with the company's name under it."""
+
+    side: int = 360
+
+
+Source = Drawn | Filed | Logo | Initials | Silhouette | Blank | Waste
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +126,7 @@ class Upload:
         """What a person would say it is."""
         if isinstance(self.source, Waste):
             return "broken"
-        return "photo" if isinstance(self.source, Drawn | Filed) else "placeholder"
+        return "photo" if isinstance(self.source, Drawn | Filed | Logo) else "placeholder"
 
     @property
     def size(self) -> tuple[int, int]:
@@ -265,6 +272,8 @@ def _upright(source: Source) -> Image.Image:
                 image.draft("RGB", (source.side, source.side))
                 square = centre_square(ImageOps.exif_transpose(image).convert("RGB"))
             return square.resize((source.side, source.side), Image.Resampling.LANCZOS)
+        case Logo():
+            return drawing.logo(source.side)
         case Initials():
             return drawing.initials(source.letters, source.look, source.side)
         case Silhouette():

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from auditor.simulator import names
+from auditor.simulator.make_ups import MadeUp, find, left_alone, narrowed, seated
 from auditor.simulator.pictures import StoredPicture
 from auditor.simulator.portraits import Portraits
 from auditor.simulator.scenarios import (
@@ -89,14 +90,26 @@ def make_tenant(
     scenarios: Sequence[str] | None,
     photo_store: str,
     ews: bool = True,
+    make_up: str = "",
+    make_up_month: int | None = None,
 ) -> Tenant:
     """The tenant of this seed.
 
     `photos` is a folder of portraits, used before any is drawn; `scenarios` limits what is dealt besides
     users in step (`plain` for what any client can read); `photo_store` settles which store Graph reads;
-    `ews` off changes only what is true of Exchange. Raises ValueError for what makes no sense.
+    `ews` off changes only what is true of Exchange; `make_up` names a kind of tenant of
+    `auditor.simulator.make_ups`, and `make_up_month` the month in which it happens (this tenant's is 0).
+    Raises ValueError for what makes no sense.
     """
-    founded = found(users, seed, photos=photos, scenarios=scenarios, photo_store=photo_store)
+    founded = found(
+        users,
+        seed,
+        photos=photos,
+        scenarios=scenarios,
+        photo_store=photo_store,
+        make_up=make_up,
+        make_up_month=make_up_month,
+    )
     return replace(founded.tenant, accounts=with_truth(founded.tenant.accounts, ews=ews))
 
 
@@ -111,13 +124,28 @@ class Founded:
     """What the stores hold of each user, by place."""
     maker: Maker
     choice: Choice
+    made_up: MadeUp | None = None
 
 
-def found(users: int, seed: int, *, photos: Path | None, scenarios: Sequence[str] | None, photo_store: str) -> Founded:
+def found(
+    users: int,
+    seed: int,
+    *,
+    photos: Path | None,
+    scenarios: Sequence[str] | None,
+    photo_store: str,
+    make_up: str = "",
+    make_up_month: int | None = None,
+) -> Founded:
     """The tenant of `make_tenant`, without truth."""
     if photo_store not in get_args(PhotoStore):
         raise ValueError(f"Unknown photo store {photo_store}; there are {', '.join(get_args(PhotoStore))}.")
     choice = choose(scenarios)
+    if make_up_month is not None and not make_up:
+        raise ValueError("The month of a make-up needs the make-up.")
+    kind, begins = find(make_up, make_up_month) if make_up else (None, 0)
+    if kind:
+        choice = narrowed(choice, kind)
     rng = random.Random(f"tenant:{seed}")
     tenant_id = guid(rng)
     departments = {name: Group(guid(rng), name) for name in names.DEPARTMENTS}
@@ -130,8 +158,13 @@ def found(users: int, seed: int, *, photos: Path | None, scenarios: Sequence[str
         {name: group.id for name, group in departments.items()},
         pilot.id,
     )
-    dealt = seats(users, seed, choice)
-    made = [maker.account(place, seat) for place, seat in enumerate(dealt)]
+    dealt = seats(users, seed, choice, calm=kind is not None)
+    made_up = None
+    if kind:
+        dealt = [seated(seat, kind) for seat in dealt]
+        made_up = MadeUp(kind, begins, left_alone(kind, dealt, seed))
+    from_the_first = made_up if made_up and not made_up.month else None
+    made = [maker.account(place, seat, from_the_first) for place, seat in enumerate(dealt)]
     tenant = Tenant(
         tenant_id=tenant_id,
         domain=DOMAIN,
@@ -141,7 +174,7 @@ def found(users: int, seed: int, *, photos: Path | None, scenarios: Sequence[str
         groups=(*departments.values(), pilot),
         scenarios=tuple(name for name in SCENARIOS if any(seat.scenario == name for seat in dealt)),
     )
-    return Founded(tenant, dealt, [held for _, held in made], maker, choice)
+    return Founded(tenant, dealt, [held for _, held in made], maker, choice, made_up)
 
 
 def guid(rng: random.Random) -> str:
@@ -172,6 +205,9 @@ class _Hand:
 
     def earlier(self, shape: tuple[int, int] = (1, 1)) -> StoredPicture:
         return StoredPicture(self.portraits.upload(f"earlier-{self.place:06d}", shape=shape))
+
+    def new(self) -> StoredPicture:
+        return StoredPicture(self.portraits.upload(f"renewed-{self.place:06d}"))
 
     def partner(self) -> StoredPicture:
         return StoredPicture(self.portraits.upload(f"photo-{self.seat.partner:06d}"))
@@ -219,7 +255,12 @@ class Maker:
         """Who deals the pictures."""
         return self._portraits
 
-    def account(self, place: int, seat: Seat) -> tuple[Account, Holdings]:
+    def hand(self, place: int, seat: Seat) -> _Hand:
+        """What a make-up may deal to the user at this place: `auditor.simulator.make_ups.Hand`."""
+        chance = random.Random(f"made up:{self._seed}:{place}").random()
+        return _Hand(self._portraits, place, seat, self._plain, chance, "")
+
+    def account(self, place: int, seat: Seat, made_up: MadeUp | None = None) -> tuple[Account, Holdings]:
         """The account at this place of the directory, and what the stores hold for it."""
         rng = random.Random(f"account:{self._seed}:{place}")
         who = seat.who
@@ -228,6 +269,8 @@ class Maker:
         skus, plans, removed = _licences(rng, who)
         hand = _Hand(self._portraits, place, seat, self._plain, rng.random(), person.letters)
         held = SCENARIOS[seat.scenario].deal(hand)
+        if made_up:
+            held = made_up.held(place, self.hand(place, seat), held)
         department = rng.choice(names.DEPARTMENTS) if who not in {Who.ROOM, Who.EQUIPMENT} else ""
         groups = [self._departments[department]] if department else []
         if rng.random() < 0.1 or place < 2:

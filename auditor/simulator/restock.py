@@ -51,7 +51,7 @@ def restocked(account: Account, before: Holdings, now: Holdings, writing: Writin
 
 def _graph(account: Account, before: Holdings, now: Holdings, writing: Writing) -> GraphPhoto:
     held, holds = behind_graph(before, writing.photo_store), behind_graph(now, writing.photo_store)
-    if holds == held:
+    if holds == held or now.refusal:
         return account.graph
     if holds is None:
         return GraphPhoto(no_photo="image_not_found" if writing.plain else writing.rng.choice(NO_PHOTO_WAYS))
@@ -76,13 +76,16 @@ def _profile(account: Account, before: Holdings, now: Holdings, writing: Writing
     if profile is None:
         return None
     written = writing.looked or any(getattr(before, name) != getattr(now, name) for name in _WRITTEN)
+    # A profile that was made anew has no picture timestamp.
+    made_anew = now.updated == "never" != before.updated
+    stamp = "" if made_anew else writing.stamp
     return replace(
         profile,
         stored=now.stored,
         picture_url=now.picture_url,
         old_host=now.old_host,
         shown=shown_of(now, writing.who, behind_graph(now, writing.photo_store)),
-        timestamp=writing.stamp if written else profile.timestamp,
+        timestamp=stamp if written else profile.timestamp,
         placeholder_state=now.placeholder_state,
         exchange_sync_state=now.exchange_sync_state,
         personal_site_state=now.personal_site_state,

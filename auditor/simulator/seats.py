@@ -17,6 +17,8 @@ was only squared) bring all users in step to about half, whichever store Graph r
 _IN_STEP_OUT_OF_SCOPE = 0.055
 """Share of all users that are in step and out of scope: leavers whose licence or sign-in was taken away."""
 _LEAST_IN_STEP = 0.44
+_ODD_OF_CALM = 8
+"""In a calm tenant one user of so many has another scenario."""
 _COMMON = (
     # What tenants have most of: these get the seats left over.
     "never_set",
@@ -39,21 +41,26 @@ class Seat:
     """For users mixed up with each other: whose photo this one got, as a place in the tenant."""
 
 
-def seats(users: int, seed: int, choice: Choice) -> list[Seat]:
-    """One seat a user, in the order of the directory."""
+def seats(users: int, seed: int, choice: Choice, *, calm: bool = False) -> list[Seat]:
+    """One seat a user, in the order of the directory. `calm`: unless scenarios are asked for, most are in step."""
     if users < 1:
         raise ValueError(f"A tenant needs at least one user, not {users}.")
-    if users >= SMALL and choice.everything:
+    if calm and choice.everything:
+        names = list(choice.names)
+        random.Random(f"calm:{seed}").shuffle(names)
+        dealt = _round_robin(users, names, users // _ODD_OF_CALM)
+    elif users >= SMALL and choice.everything:
         dealt = _by_share(users, choice.names)
     else:
-        dealt = _round_robin(users, choice.names)
+        dealt = _round_robin(users, choice.names, users // 2)
     random.Random(f"seats:{seed}:{users}").shuffle(dealt)
     return _numbered(dealt)
 
 
-def _round_robin(users: int, names: Sequence[str]) -> list[tuple[str, Who]]:
+def _round_robin(users: int, names: Sequence[str], odd: int) -> list[tuple[str, Who]]:
+    """So many users of these scenarios by turns, the others in step."""
     counts = dict.fromkeys(names, 0)
-    left = users // 2 if names else 0
+    left = odd if names else 0
     while left:
         before = left
         for name in names:
