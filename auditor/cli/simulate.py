@@ -127,9 +127,10 @@ def _names(_context: click.Context, _parameter: click.Parameter, value: str | No
     "--misbehave",
     "play",
     callback=_play,
-    metavar="NAME[@FROM]",
+    metavar="NAME[@FROM[-TO]]",
     help="Answer everybody falsely, as a gateway, a cache or a half-moved service would: from the first question of its"
-    " kind on, or from the FROM-th. Who was touched stands in DIR/misbehaved.csv. The names stand below.",
+    " kind on, or from the FROM-th on (to the TO-th). Who was touched stands in DIR/misbehaved.csv. The names stand"
+    " below.",
 )
 @click.option("--throttle", is_flag=True, help="Play the published limits of each service, with their headers.")
 @click.option(

@@ -1,6 +1,7 @@
 """A tenant that misbehaves for everybody: a gateway, a cache or a half-moved service stands before one of its services.
 
-A misbehaviour is a function from the true answer to another one. It begins at a question that is chosen and stays.
+A misbehaviour is a function from the true answer to another one. It begins at a question that is chosen, and stays
+unless its last question is chosen too.
 Questions are counted as they come, those of its own kind only: a batch as its steps, a page of a list as one. What is
 true of the tenant stays what it was, and so does its truth file: what differs is what is said.
 
@@ -133,15 +134,23 @@ class Play:
     misbehaviour: Misbehaviour | None = None
     start: int = 1
     """The question from which on it misbehaves, counted from 1."""
+    end: int | None = None
+    """The last question that is answered so; None where it does not end."""
     asked: int = 0
     """How many questions of its kind came so far."""
     touched: set[str] = field(default_factory=set)
     """Object ids of those in scope of whom something else was said than is true."""
 
-    def begin(self, misbehaviour: Misbehaviour | None, start: int = 1) -> None:
+    def begin(self, misbehaviour: Misbehaviour | None, start: int = 1, end: int | None = None) -> None:
         """Play this from now on; None to answer truly."""
-        self.misbehaviour, self.start, self.asked = misbehaviour, start, 0
+        self.misbehaviour, self.start, self.end, self.asked = misbehaviour, start, end, 0
         self.touched.clear()
+
+    def due(self, weight: int) -> bool:
+        """Whether this question, which counts so much, is one of those that are answered falsely; counts it."""
+        first = self.asked + 1
+        self.asked += weight
+        return self.asked >= self.start and (self.end is None or first <= self.end)
 
 
 @dataclass
@@ -187,9 +196,8 @@ class Misbehaving:
         question = self.read(origin, request, in_batch=in_batch)
         if not played.answers(origin, question):
             return true
-        self.play.asked += question.weight
         # Who brings no good token is told so by whatever stands there.
-        if self.play.asked < self.play.start or true.status == 401:
+        if not self.play.due(question.weight) or true.status == 401:
             return true
         scene = Scene(origin, request, question, true, self.lookup, self._engage, ask)
         told = played.change(scene)

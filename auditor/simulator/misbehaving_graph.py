@@ -354,12 +354,6 @@ MISBEHAVIOURS = (
         workload="exchange",
     ),
     _users(
-        "without-addresses",
-        "everybody without mail and proxyAddresses",
-        _listed(_without("mail", "proxyAddresses")),
-        workload="exchange",
-    ),
-    _users(
         "without-licences", "everybody without the property assignedLicenses", _listed(_without("assignedLicenses"))
     ),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from auditor.simulator import misbehaving_engage, misbehaving_exchange, misbehaving_graph, misbehaving_sharepoint
 from auditor.simulator.misbehaving import Misbehaviour, Play
 
@@ -16,12 +18,20 @@ class NoSuchMisbehaviourError(Exception):
     """What was asked for is no misbehaviour; the message says what is wrong."""
 
 
+_QUESTIONS = re.compile(r"([1-9][0-9]{0,8})(?:-([1-9][0-9]{0,8}))?")
+
+
 def read_misbehaviour(text: str) -> Play:
-    """What `NAME` or `NAME@FROM` plays: the misbehaviour of that name, from the FROM-th question of its kind on."""
-    name, at, number = text.partition("@")
+    """What `NAME`, `NAME@FROM` or `NAME@FROM-TO` plays; FROM and TO count the questions of its kind from 1."""
+    name, at, questions = text.partition("@")
     if name not in MISBEHAVIOURS:
         near = [one for one in MISBEHAVIOURS if name and name in one] or sorted(MISBEHAVIOURS)
         raise NoSuchMisbehaviourError(f"There is no misbehaviour {name!r}; there are {', '.join(near)}.")
-    if at and not (number.isascii() and number.isdecimal() and int(number) >= 1):
-        raise NoSuchMisbehaviourError(f"{number!r} is not the number of a question: give {name}@26, for example.")
-    return Play(MISBEHAVIOURS[name], int(number) if at else 1)
+    if not at:
+        return Play(MISBEHAVIOURS[name])
+    found = _QUESTIONS.fullmatch(questions)
+    if found is None:
+        raise NoSuchMisbehaviourError(
+            f"{questions!r} numbers no question: give {name}@26 or {name}@26-60, for example."
+        )
+    return Play(MISBEHAVIOURS[name], int(found[1]), int(found[2]) if found[2] else None)

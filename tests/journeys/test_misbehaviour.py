@@ -6,20 +6,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from auditor.simulator.misbehaviours import MISBEHAVIOURS
 from benchmarks.misbehaviour import Case, Outcome, Stage, cases, stage
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for the honest audit too
 USERS = 40
 TOUCHED = 20
 KINDS = (
-    Case(MISBEHAVIOURS["exchange-gone-404"], 14, baseline=False),
-    Case(MISBEHAVIOURS["graph-image-not-found"], 1, baseline=True),
-    Case(MISBEHAVIOURS["graph-batch-rotated"], 1, baseline=False),
-    Case(MISBEHAVIOURS["sharepoint-odata-null"], 1, baseline=True),
-    Case(MISBEHAVIOURS["sharepoint-one-picture"], 1, baseline=False),
-    Case(MISBEHAVIOURS["engage-list-of-five"], 1, baseline=False),
-    Case(MISBEHAVIOURS["users-half-and-no-count"], 1, baseline=False),
+    Case("exchange-gone-404@14"),
+    Case("graph-image-not-found@1", baseline=True),
+    Case("graph-batch-rotated@1"),
+    Case("sharepoint-odata-null@1", baseline=True),
+    Case("sharepoint-one-picture@1"),
+    Case("engage-list-of-five@1"),
+    Case("users-half-and-no-count@1"),
 )
 """One of each kind; `make soak` and the benchmark play them all."""
 
@@ -52,7 +51,7 @@ def test_what_everybody_is_told_alike_is_not_believed(tenant: Stage, case: Case)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("case", cases((), (1, 26), (False, True)), ids=str)
+@pytest.mark.parametrize("case", cases((), ("1", "26", "26-60"), (False, True)), ids=str)
 def test_no_misbehaviour_that_touches_many_is_believed(larger_tenant: Stage, case: Case) -> None:
     outcome = larger_tenant.play_out(case)
     if outcome.counts(TOUCHED):

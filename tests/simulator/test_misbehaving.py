@@ -64,7 +64,7 @@ class Misbehaving:
 
     def plays(self, name: str) -> None:
         chosen = read_misbehaviour(name)
-        self.play.begin(chosen.misbehaviour, chosen.start)
+        self.play.begin(chosen.misbehaviour, chosen.start, chosen.end)
 
     def photo(self, who: str, what: str = "photo") -> Response:
         return self.ask(GRAPH, f"/v1.0/users/{self.simulated.id_of(who)}/{what}")
@@ -178,6 +178,12 @@ def test_it_begins_with_the_question_that_was_named(tenant: Misbehaving) -> None
     assert tenant.touched() == {"odd", "stale"}
 
 
+def test_it_ends_after_the_question_that_was_named(tenant: Misbehaving) -> None:
+    tenant.plays("exchange-gone-404@2-3")
+    people = ("adele@contoso.com", "aliased@contoso.com", "odd@contoso.com", "stale@contoso.com")
+    assert [tenant.mailbox(person).status for person in people] == [200, 404, 404, 200]
+
+
 def test_a_batch_counts_as_its_steps(tenant: Misbehaving) -> None:
     tenant.plays(f"graph-batch-null-404@{len(PEOPLE) + 1}")
     assert {one["status"] for one in tenant.batch("photo").values()} >= {200}
@@ -276,7 +282,7 @@ def test_whoever_brings_no_good_token_is_told_so(tenant: Misbehaving) -> None:
 def test_a_name_that_is_none_is_refused_with_those_that_are_near(tmp_path: Path) -> None:
     with pytest.raises(NoSuchMisbehaviourError, match="there are graph-width-0"):
         read_misbehaviour("width-0")
-    with pytest.raises(NoSuchMisbehaviourError, match="number of a question"):
+    with pytest.raises(NoSuchMisbehaviourError, match="numbers no question"):
         read_misbehaviour("graph-width-0@soon")
     both = ["--misbehave", "graph-width-0", "--faults", "light", "--out", str(tmp_path)]
     refused = CliRunner().invoke(command, both)
