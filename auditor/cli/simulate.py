@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from pathlib import Path
 from typing import Literal, cast
 
@@ -13,12 +14,18 @@ from auditor.simulator.fault_plan import Plan, PlanError, read_plan
 from auditor.simulator.graph_settings import Uploads
 from auditor.simulator.make_ups import LOST_BY_A_MOVE, MAKE_UPS
 from auditor.simulator.migration import migrated as move
+from auditor.simulator.misbehaving import Play
+from auditor.simulator.misbehaviours import MISBEHAVIOURS, NoSuchMisbehaviourError, read_misbehaviour
 from auditor.simulator.months import make_month
 from auditor.simulator.server import PortInUseError, Serving, serve
 from auditor.simulator.services import ORIGINS, Options, SignedIn, parse_role
 
 COULD_NOT_SERVE = 3
 LAST_MONTH = 120
+# Names are to be copied: the backspace keeps click from breaking them at a hyphen.
+_MISBEHAVIOURS = "Misbehaviours (docs/faults.md says what each does):\n\n\b\n" + textwrap.fill(
+    ", ".join(MISBEHAVIOURS), 76, break_on_hyphens=False
+)
 PhotoStore = Literal["split", "mailbox-first", "unified"]
 
 
@@ -36,11 +43,18 @@ def _plan(_context: click.Context, _parameter: click.Parameter, value: str | Non
         raise click.BadParameter(str(error)) from error
 
 
+def _play(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Play | None:
+    try:
+        return None if value is None else read_misbehaviour(value)
+    except NoSuchMisbehaviourError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 def _names(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in (value or "").split(",") if name.strip())
 
 
-@click.command("simulate")
+@click.command("simulate", epilog=_MISBEHAVIOURS)
 @click.option("--users", type=click.IntRange(1), default=200, show_default=True, help="How many users it has.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same tenant.")
 @click.option(
@@ -122,6 +136,15 @@ def _names(_context: click.Context, _parameter: click.Parameter, value: str | No
     help="Answer with faults: `light` (2 % of the requests), `heavy` (20 %), `hostile` (40 %) or a TOML file; what was"
     " played stands in DIR/faults.csv.",
 )
+@click.option(
+    "--misbehave",
+    "play",
+    callback=_play,
+    metavar="NAME[@FROM[-TO]]",
+    help="Answer everybody falsely, as a gateway, a cache or a half-moved service would: from the first question of its"
+    " kind on, or from the FROM-th on (to the TO-th). Who was touched stands in DIR/misbehaved.csv. The names stand"
+    " below.",
+)
 @click.option("--throttle", is_flag=True, help="Play the published limits of each service, with their headers.")
 @click.option(
     "--throttle-speed",
@@ -158,6 +181,7 @@ def command(
     expired_certificate: bool,
     base_port: int | None,
     faults: Plan | None,
+    play: Play | None,
     throttle: bool,
     throttle_speed: float,
     request_log: bool,
@@ -171,6 +195,8 @@ def command(
     lost_by_move = migrated and make_up == LOST_BY_A_MOVE
     if lost_by_move and make_up_month is None:
         make_up_month = month + 1
+    if play is not None and faults is not None:
+        raise click.UsageError("Give --misbehave or --faults, not both: what is said falsely is said without faults.")
     try:
         tenant = make_month(
             users,
@@ -195,6 +221,7 @@ def command(
         without_roles=without_roles,
         expired_certificate=expired_certificate,
         faults=faults,
+        play=play,
         throttle_speed=throttle_speed if throttle else None,
     )
     serving = Serving(options, base_port, request_log)

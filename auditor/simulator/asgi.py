@@ -17,6 +17,8 @@ from urllib.parse import parse_qsl
 from auditor.simulator.requestlog import RequestLog
 
 BODY_LIMIT = 4 * 1024 * 1024
+MISBEHAVES = "misbehaviour/played"
+"""How the request log names an answer that is not the service's own."""
 
 _log = logging.getLogger(__name__)
 
@@ -101,6 +103,16 @@ class RefusedError(Exception):
 Handler = Callable[[Request], Response]
 
 
+class Misbehaves(Protocol):
+    """What answers in place of a service."""
+
+    def told(
+        self, origin: str, request: Request, true: Response, ask: Callable[[Request], Response], *, in_batch: bool
+    ) -> Response:
+        """What is said in place of the true answer; the same object where that stands."""
+        ...
+
+
 class Interference(Protocol):
     """What stands between a service and those who ask it: faults and limits."""
 
@@ -176,11 +188,15 @@ class Service:
         self._log = log or RequestLog()
         self._about = about
         self.interference: Interference | None = None
+        self.misbehaving: Misbehaves | None = None
 
     def answer(self, request: Request, *, in_batch: bool = False) -> Response:
-        """What this service says, recorded."""
-        response = self.unrecorded(request)
-        self.record(request, response.status, in_batch=in_batch)
+        """What is said in this service's name, recorded."""
+        response = true = self.unrecorded(request)
+        if self.misbehaving is not None:
+            known = self.normalised(request)
+            response = self.misbehaving.told(self.name, known, true, self._answer, in_batch=in_batch)
+        self.record(request, response.status, in_batch=in_batch, fault="" if response is true else MISBEHAVES)
         return response
 
     def unrecorded(self, request: Request) -> Response:

@@ -18,6 +18,7 @@ import uvicorn
 
 from auditor.simulator.faults import FAULTS_FILE
 from auditor.simulator.handout import REQUESTS_FILE, write_handout
+from auditor.simulator.misbehaving import MISBEHAVED_FILE
 from auditor.simulator.services import ORIGINS, Options, Services, make_services
 from auditor.simulator.tenant import Tenant
 from auditor.simulator.wire import Connection, Listener
@@ -177,6 +178,8 @@ async def _serve(
             tenancy.services.log.open(out / REQUESTS_FILE)
         if tenancy.services.faults is not None:
             tenancy.services.faults.begin(out / FAULTS_FILE)
+        if tenancy.services.misbehaving is not None:
+            tenancy.services.misbehaving.begin(out / MISBEHAVED_FILE)
         if not stop.is_set():
             announce(info)
         await _first(stop, tasks)
@@ -188,6 +191,8 @@ async def _serve(
         tenancy.services.log.close()
         if tenancy.services.faults is not None:
             tenancy.services.faults.close()
+        if tenancy.services.misbehaving is not None:
+            tenancy.services.misbehaving.close()
 
 
 def _server(tenancy: _Tenancy, name: str, context: ssl.SSLContext) -> _Server:

@@ -17,6 +17,7 @@ from auditor.simulator.graph_users import LARGEST_PAGE
 from auditor.simulator.identity import Identity, SignedInUser, SignInTimes
 from auditor.simulator.interference import Playing
 from auditor.simulator.lookup import make_lookup
+from auditor.simulator.misbehaving import Misbehaving, Play
 from auditor.simulator.mugshots import make_mugshots, make_yammer_cdn
 from auditor.simulator.registrations import (
     RESOURCE_NAMES,
@@ -75,6 +76,8 @@ class Options:
     times: SignInTimes = field(default_factory=SignInTimes)
     mugshot_lifetime: float = 3600
     faults: Plan | None = None
+    play: Play | None = None
+    """What it misbehaves with for everybody; whoever made it may change that between two audits."""
     throttle_speed: float | None = None
     """How many times faster than life the published limits run; None for no limits."""
 
@@ -91,6 +94,7 @@ class Services:
     identity: Identity
     log: RequestLog
     faults: Faults | None = None
+    misbehaving: Misbehaving | None = None
     throttled: bool = False
     """Whether it keeps the services' published limits."""
 
@@ -166,12 +170,16 @@ def make_services(tenant: Tenant, origins: Mapping[str, str], options: Options |
         playing = Playing(faults, throttling, mint)
         for service in made:
             service.interference = playing
+    misbehaving = None if options.play is None else Misbehaving(options.play, lookup)
+    for service in made:
+        service.misbehaving = misbehaving
     app = apps.delegated
     yammer_token = mint.user_token(
         YAMMER_AUDIENCE, app.client_id, user.id, user.upn, user.name, app.scopes_for("yammer"), YAMMER_TOKEN_LIFETIME
     )
     named = {service.name: service for service in made}
-    return Services(tenant, named, apps, yammer_token, identity, log, faults, throttling is not None)
+    throttled = throttling is not None
+    return Services(tenant, named, apps, yammer_token, identity, log, faults, misbehaving, throttled)
 
 
 def _hosts(origins: Mapping[str, str], tenant: Tenant, mint: Mint, options: Options) -> list[SharePointHost]:
