@@ -217,7 +217,7 @@ class Reason(StrEnum):
     HOST_NOT_ALLOWED = "host_not_allowed"
     """The answer points to a host that this workload may not ask."""
     LIST_INCOMPLETE = "list_incomplete"
-    """Viva Engage's list of users was not read to its end."""
+    """Viva Engage's list of users was not read to its end, or does not name everybody."""
     PICTURE_NOT_READ = "picture_not_read"
     """There is a picture, and its bytes could not be had."""
     UNSTABLE_BYTES = "unstable_bytes"

@@ -214,39 +214,34 @@ class Yammer:
         pages of the list; in a network that has more of them, the question by address is asked anew. An answer of
         *no photo* is marked as the user's own where both ways name one account and say so alike.
         """
+        page: list[EngageUser] = []
+        refused: ServiceError | None = None
         try:
             page = await self.page(1)
-        except ServiceError as error:
-            for user in users:
-                yield unknown(user, self.workload, Way.BY_EMAIL, error)
-            return
+        except FinalForWorkload as error:
+            refused = error
+        except ServiceError:
+            pass  # then whoever is signed in is the control
         pages: Sequence[EngageUser] = page
         ended = False
-        if any(_was_by_address(heard.get(user.id)) for user in users):
+        if page and any(_was_by_address(heard.get(user.id)) for user in users):
             pages, ended = await self._first_pages(page)
         proof = Proof(partial(self._finds_by_address, page), NOT_PROVED)
-        refused: ServiceError | None = None
         for user in users:
-            before = heard.get(user.id)
             seen: Sequence[Seen]
             if refused is None:
                 try:
                     with one_user():
-                        seen = await self._once_more(user, before, pages, ended=ended)
+                        seen = await self._once_more(user, heard.get(user.id), pages, ended=ended)
                 except ServiceError as error:
                     refused = error if isinstance(error, FinalForWorkload) else None
                     seen = [unknown(user, self.workload, Way.BY_EMAIL, error)]
             else:
                 seen = [unknown(user, self.workload, Way.BY_EMAIL, refused)]
-            for one in await self._proved(proof, seen):
-                yield _as_own(one, before)
-        for one in await self._proved(proof, None):
+            for one in _observations(await proof.take(seen, nothing=_nothing(seen))):
+                yield _as_own(one, heard.get(one.user_id))
+        for one in _observations(await proof.settle()):
             yield one
-
-    async def _proved(self, proof: Proof, seen: Sequence[Seen] | None) -> list[Observation]:
-        """What may be given out now; `None`: that was all."""
-        given = await (proof.settle() if seen is None else proof.take(seen, nothing=_nothing(seen)))
-        return [one for one in given if isinstance(one, Observation)]
 
     async def _first_pages(self, page: Sequence[EngageUser]) -> tuple[list[EngageUser], bool]:
         """The accounts of the first pages, and whether the list ends with them; a page that fails ends nothing."""
@@ -437,6 +432,10 @@ def _answered_now(accounts: Sequence[EngageUser]) -> list[EngageUser]:
 
 def _nothing(seen: Sequence[Seen]) -> bool:
     return any(isinstance(one, Observation) and one.status is Status.NOT_PROVISIONED for one in seen)
+
+
+def _observations(seen: Iterable[Seen]) -> list[Observation]:
+    return [one for one in seen if isinstance(one, Observation)]
 
 
 def _was_by_address(before: Observation | None) -> bool:

@@ -199,8 +199,8 @@ TROUBLES: dict[str, Trouble] = {
         "Check the host, and allow it in the settings if it is yours.",
     ),
     Reason.LIST_INCOMPLETE: Trouble(
-        "List not read to its end",
-        "The service’s list of users broke off, so that who was not seen may still be there.",
+        "List not whole",
+        "The service’s list of users broke off or does not name everybody: who is not in it may still be there.",
         "Audit again.",
     ),
     Reason.PICTURE_NOT_READ: Trouble(
