@@ -38,7 +38,7 @@ class Proof:
             # What answered this one may have been asked before the others: it proves nothing of them.
             self._in_a_row, self._next = 0, FIRST_PROOF
             return list(seen)
-        given = [one for one in seen if not isinstance(one, Observation)]
+        given: list[Seen] = [one for one in seen if not isinstance(one, Observation)]
         self._held += [one for one in seen if isinstance(one, Observation)]
         self._in_a_row += 1
         if self._in_a_row < self._next:
