@@ -114,8 +114,8 @@ class EwsAnswer:
 
     @property
     def passes(self) -> bool:
-        """Whether Exchange named a code that may be another one later."""
-        return self.code not in {"", "NoError"} and self.code not in FINAL
+        """Whether Exchange named a code that may be another one later. A refusal is told by its status alone."""
+        return self.status not in {401, 403} and self.code not in {"", "NoError"} and self.code not in FINAL
 
     @property
     def no_such_mailbox(self) -> bool:
