@@ -551,7 +551,10 @@ def _tag_of_another(object_id: str, answer: GraphAnswer, tags: Mapping[str, str]
 
 
 def picture_flaw(answer: GraphAnswer) -> bool:
-    """Whether an item of a batch claims to be a picture and is a text or nothing."""
+    """Whether an item of a batch is to be asked alone: a text or nothing in a picture's place, or a 404 although
+    metadata tells of a photo."""
+    if answer.status == 404:
+        return True
     return answer.status == 200 and (not answer.body or answer.content_type.startswith("text/"))
 
 

@@ -57,6 +57,10 @@ def picture(one: User, *, etag: bool = True) -> Reply:
     return 200, {**JPEG, **({"ETag": f'"{one.id[-8:]}"'} if etag else {})}, data
 
 
+def to_everybody(reply: Reply) -> Callable[[User], Reply]:
+    return lambda _: reply
+
+
 @dataclass
 class Graphs:
     """A Graph: what it answers for a path, in a batch and alone; None leaves an item of a batch out."""
@@ -104,7 +108,7 @@ def _item(number: str, reply: Reply | None) -> dict[str, Any] | None:
 
 
 def by_user(
-    users: Iterable[User], photos: Callable[[User], Reply], directory: Reply | None = None
+    users: Iterable[User], photos: Callable[[User], Reply], directory: Reply | None = None, *, kind: str = "image/jpeg"
 ) -> Callable[[str], Reply]:
     """Photos answered as `photos` says, with the bytes of whoever has one; the directory as it should."""
     known = {one.id: one for one in users}
@@ -114,7 +118,8 @@ def by_user(
         if "$select=id" in path:
             return directory or (200, JSON, json.dumps({"id": one.id.upper()}).encode())
         if path.endswith("$value"):
-            return picture(one)
+            status, headers, body = picture(one)
+            return status, {**headers, "Content-Type": kind}, body
         return photos(one)
 
     return answer
@@ -299,6 +304,15 @@ def test_an_answer_that_comes_the_second_time_is_the_one_that_counts(start: Any,
         assert f"{found.status} {found.reason}".strip() == expected
 
 
+def test_a_batch_that_falls_silent_before_the_pictures_leaves_them_to_be_read_alone(
+    start: Any, ca_bundle: Path
+) -> None:
+    server, users = start(), [user(number) for number in range(3)]
+    answer = by_user(users, metadata)
+    Graphs(users, answer, item=lambda path: BARE if path.endswith("$value") else answer(path)).serve(server)
+    assert said(collected(ca_bundle, server, users), users) == ["photo"] * 3
+
+
 # -- whose metadata it is ---------------------------------------------------------------------------------------------
 
 
@@ -306,8 +320,8 @@ def test_who_is_named_by_every_form_of_metadata_that_is_published() -> None:
     one = user(7)
     for form, named in {"both": True, "id": True, "context": True, "upper": True, "nobody": False}.items():
         assert named_users(json.loads(metadata(one, form=form)[2])) == ({one.id} if named else frozenset()), form
-    for text in (f"https://x/v1.0/users/{one.id}/photo", f"#users(%27{one.id}%27)/photo/$entity"):
-        assert named_users({"@odata.context": text}) == {one.id}
+    for context in (f"https://x/v1.0/users/{one.id}/photo", f"#users(%27{one.id}%27)/photo/$entity"):
+        assert named_users({"@odata.context": context}) == {one.id}
     for text in ("#users('adele@contoso.com')/photo", f"#groups('{one.id}')/photo", f"#tenants/{one.id}", 7, None):
         assert named_users({"@odata.id": text}) == frozenset()
 
@@ -366,7 +380,7 @@ def test_metadata_that_names_another_audited_user_each_time_is_no_answer(
         "mine, in capitals": (metadata(users[0], form="upper"), "photo"),
     }
     for what, (reply, expected) in cached.items():
-        Graphs(users, by_user(users, lambda _, reply=reply: reply)).serve(server)
+        Graphs(users, by_user(users, to_everybody(reply))).serve(server)
 
         async def prepared(entra: Entra) -> Any:
             await entra.prepare(iter(users))
@@ -514,12 +528,6 @@ def test_a_pictures_type_may_be_written_in_any_letter_case(start: Any, ca_bundle
     server, one = start(), user(0)
     table = {"image/Jpeg": "photo", "IMAGE/JPEG": "photo", "Image/Jpeg; charset=binary": "photo"}
     for kind, expected in table.items():
-        answer = by_user([one], metadata)
-        Graphs(
-            [one],
-            lambda path, answer=answer, kind=kind: (
-                (200, {"Content-Type": kind}, picture(one)[2]) if path.endswith("$value") else answer(path)
-            ),
-        ).serve(server)
+        Graphs([one], by_user([one], metadata, kind=kind)).serve(server)
         for batch in (True, False):
             assert said(collected(ca_bundle, server, [one], batch=batch), [one]) == [expected]
