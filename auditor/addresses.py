@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from auditor.services.text import told
 
 LONGEST_ADDRESS = 320
 """Characters of an address that is asked for: 64 before the @ and 255 behind it (RFC 5321)."""
+_NO_WIDTH = frozenset("\u200b\u2060\ufeff")
 _PROXY, _PRIMARY, _UPN = 1, 2, 3
 """How good a claim to an address is."""
 _NOBODY = ""
@@ -21,28 +23,23 @@ _NOBODY = ""
 
 
 def trimmed(value: object) -> str:
-    """An address as people read it: without white space, control or invisible characters at its ends.
-
-    Within it, characters that nobody can see become U+FFFD: it is shown, and never asked for.
-    """
+    """An address without white space (of any width, none included) and control characters at its ends."""
     text = told(value)
-    first = next((place for place, one in enumerate(text) if _visible(one)), len(text))
-    last = next((place for place in range(len(text), first, -1) if _visible(text[place - 1])), first)
-    kept = text[first:last]
-    return kept if kept.isprintable() else "".join(one if one.isprintable() else "\ufffd" for one in kept)
+    first = next((place for place, one in enumerate(text) if not _blank(one)), len(text))
+    last = next((place for place in range(len(text), first, -1) if not _blank(text[place - 1])), first)
+    return text[first:last]
 
 
-def _visible(character: str) -> bool:
-    return character.isprintable() and not character.isspace()
+def _blank(character: str) -> bool:
+    return character.isspace() or character in _NO_WIDTH or unicodedata.category(character) == "Cc"
 
 
 def askable(value: object) -> str:
     """The address in lower case as services are asked for it; empty where no request can hold it."""
     address = trimmed(value).lower()
     local, _, domain = address.rpartition("@")
-    if not local or not domain or len(address) > LONGEST_ADDRESS or " " in address or "\ufffd" in address:
-        return ""
-    return address
+    seen = address.isprintable() and " " not in address and "\ufffd" not in address
+    return address if seen and local and domain and len(address) <= LONGEST_ADDRESS else ""
 
 
 def smtp_addresses(proxies: Sequence[object]) -> tuple[str, tuple[str, ...]]:
