@@ -132,12 +132,12 @@ class Stage:
 
     folder: Path
     config: Path
-    truth: Rows
+    truth: Rows = field(repr=False)
     """Of those in scope."""
-    play: Play
+    play: Play = field(repr=False)
     runs: int = 0
     honest: Path = Path()
-    honest_rows: Rows = field(default_factory=dict)
+    honest_rows: Rows = field(default_factory=dict, repr=False)
 
     def start(self) -> None:
         """Audit the tenant as it truly is."""

@@ -51,7 +51,7 @@ def test_what_everybody_is_told_alike_is_not_believed(tenant: Stage, case: Case)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("case", cases((), ("1", "26", "26-60"), (False, True)), ids=str)
+@pytest.mark.parametrize("case", list(cases((), ("1", "26", "26-60"), (False, True))), ids=str)
 def test_no_misbehaviour_that_touches_many_is_believed(larger_tenant: Stage, case: Case) -> None:
     outcome = larger_tenant.play_out(case)
     if outcome.counts(TOUCHED):
