@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.misbehaviour import Case, Outcome, Stage, cases, stage
+from benchmarks.misbehaviour import TOLD_INCOMPLETE, Case, Outcome, Stage, cases, stage
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for the honest audit too
 USERS = 40
@@ -47,7 +47,7 @@ def test_what_everybody_is_told_alike_is_not_believed(tenant: Stage, case: Case)
     outcome = tenant.play_out(case)
     not_believed(outcome)
     # Whoever gives up at once is asked about nobody else, and has said so.
-    assert outcome.counts(TOUCHED) or outcome.code in {3, 4}, f"it touched {outcome.touched} users only"
+    assert outcome.counts(TOUCHED) or outcome.code in TOLD_INCOMPLETE, f"it touched {outcome.touched} users only"
 
 
 @pytest.mark.soak
