@@ -13,7 +13,7 @@ the honest audit as baseline. A row an audit:
     lost        rows of users in scope that the audit does not have, although it says that it is complete
     open        rows that are `unchecked` and were not in the honest audit
     silent      of these, rows that are left open without exit 4; and one where a list of users that is not whole, or
-                whose count is another, ends without exit 3 or 4
+                whose count is another, ends without a word and without exit 4
     exit        the exit code
     changes     what `diff` against the honest audit calls new, fixed, changed, gone or appeared: nothing changed
 
@@ -54,6 +54,8 @@ Key = tuple[str, str]
 """User id and workload."""
 Rows = dict[Key, dict[str, str]]
 TOLD_INCOMPLETE = {3, 4}
+COULD_NOT_AUDIT = {2, 3}
+"""Without a report; 2 where nobody is left in scope."""
 CHANGES = ("new", "fixed", "changed", "gone", "appeared")
 LEFT_OPEN_IN_PEACE = {"not_separately_readable", "engage_not_subscribed", "mailbox_not_known"}
 """Reasons that never make an audit incomplete, whomever they concern."""
@@ -132,12 +134,12 @@ class Stage:
 
     folder: Path
     config: Path
-    truth: Rows
+    truth: Rows = field(repr=False)
     """Of those in scope."""
-    play: Play
+    play: Play = field(repr=False)
     runs: int = 0
     honest: Path = Path()
-    honest_rows: Rows = field(default_factory=dict)
+    honest_rows: Rows = field(default_factory=dict, repr=False)
 
     def start(self) -> None:
         """Audit the tenant as it truly is."""
@@ -163,8 +165,9 @@ class Stage:
         touched = len(self.play.touched)
         self.play.begin(None)
         rows = read(run / "report" / "observations.csv")
-        if not rows and code != 3:
+        if not rows and code not in COULD_NOT_AUDIT:
             raise SystemExit(f"{case}: exit {code} and no report:\n{told}")
+        aloud = code in TOLD_INCOMPLETE or not rows
         expected = {key: row for key, row in self.truth.items() if key[0] in set(users)}
         opened = [key for key, row in rows.items() if row["verdict"] == "unchecked" and self._told(key) != "unchecked"]
         silent = sum(rows[key]["reason"] not in LEFT_OPEN_IN_PEACE for key in opened)
@@ -175,9 +178,9 @@ class Stage:
             users=len(users),
             touched=touched,
             sure=tuple(self._sure(rows)),
-            lost=0 if code in TOLD_INCOMPLETE else len(expected.keys() - rows.keys()),
+            lost=0 if aloud else len(expected.keys() - rows.keys()),
             open=len(opened),
-            silent=0 if code in TOLD_INCOMPLETE else silent,
+            silent=0 if aloud else silent,
             code=code,
             changes=Counter() if case.misbehaviour.few or not rows else self._changes(run),
             facts=tuple(_facts(run)),

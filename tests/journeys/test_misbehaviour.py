@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.misbehaviour import Case, Outcome, Stage, cases, stage
+from benchmarks.misbehaviour import TOLD_INCOMPLETE, Case, Outcome, Stage, cases, stage
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for the honest audit too
 USERS = 40
@@ -47,11 +47,11 @@ def test_what_everybody_is_told_alike_is_not_believed(tenant: Stage, case: Case)
     outcome = tenant.play_out(case)
     not_believed(outcome)
     # Whoever gives up at once is asked about nobody else, and has said so.
-    assert outcome.counts(TOUCHED) or outcome.code in {3, 4}, f"it touched {outcome.touched} users only"
+    assert outcome.counts(TOUCHED) or outcome.code in TOLD_INCOMPLETE, f"it touched {outcome.touched} users only"
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("case", cases((), ("1", "26", "26-60"), (False, True)), ids=str)
+@pytest.mark.parametrize("case", list(cases((), ("1", "26", "26-60"), (False, True))), ids=str)
 def test_no_misbehaviour_that_touches_many_is_believed(larger_tenant: Stage, case: Case) -> None:
     outcome = larger_tenant.play_out(case)
     if outcome.counts(TOUCHED):
