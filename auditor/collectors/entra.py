@@ -51,6 +51,7 @@ PROOFS = 3
 HOLDERS = 8
 """So many users known to have a photo are remembered, the last ones read."""
 ANOTHERS = "Graph answered with the photo of another user, whom its metadata names"
+BYTES_OF_ANOTHER = "Graph answered with the picture of another user: its ETag is that of the other's metadata"
 _SIZE = re.compile(r"([0-9]{1,5})[xX]([0-9]{1,5})")
 
 Heard = GraphAnswer | ServiceError
@@ -109,6 +110,8 @@ class Entra:
     """The rest of the run's users."""
     _holders: deque[str] = field(default_factory=lambda: deque(maxlen=HOLDERS), init=False)
     """Ids of users whose photo this run has read, or found unchanged."""
+    _tags: set[str] = field(default_factory=set, init=False)
+    """The media ETags that metadata of this run's users told."""
 
     async def prepare(self, users: Iterable[User]) -> None:
         """Nothing to ask: the list of users has shown that Graph answers."""
@@ -157,6 +160,8 @@ class Entra:
         ]
         waiting = {user.id for user in pending}
         settled = [user for user in users if user.id not in waiting]
+        for answer in [*batched.values(), *alone.values()]:
+            self._note_tag(answer)
         pictures = await self._pictures(
             [user for user in settled if _to_read(batched.get(user.id), known.get(user.id))], batched
         )
@@ -194,10 +199,18 @@ class Entra:
         paths = _paths(users, _value_path)
         answers = await self._ask([*paths.values()])
         found = {identity: answers[path] for identity, path in paths.items() if path in answers}
-        tags = {identity: _tag(_codes(answer)["media_etag"]) for identity, answer in metadata.items()}
-        if any(_tag_of_another(identity, answer, tags) for identity, answer in found.items()):
+        if any(self._bytes_of_another(answer, _codes(metadata[one])) for one, answer in found.items()):
             return {}
         return found
+
+    def _note_tag(self, metadata: Heard) -> None:
+        if isinstance(metadata, GraphAnswer) and metadata.status == 200 and meaning(metadata) is None:
+            self._tags.add(_tag(_codes(metadata)["media_etag"]))
+
+    def _bytes_of_another(self, picture: GraphAnswer, own: Mapping[str, str]) -> bool:
+        """Whether a picture's ETag is the media ETag of another user, and not this user's own."""
+        tag = _tag(picture.etag)
+        return bool(tag) and tag != _tag(own.get("media_etag", "")) and tag in self._tags
 
     async def _ask(self, paths: Sequence[str]) -> dict[str, GraphAnswer]:
         # A batch that is refused or damaged is read singly; what it leaves out is asked alone.
@@ -340,6 +353,8 @@ class Entra:
             if answer is None or picture_flaw(answer):
                 way = Way.GRAPH_SINGLE
                 answer = await self.graph.value(_value_path(user.id))
+                if self._bytes_of_another(answer, _codes(metadata)):
+                    raise BadAnswer(BYTES_OF_ANOTHER)
             return [*seen, await self._picture(user, metadata, answer, way)]
         except FinalForWorkload:
             raise
@@ -436,6 +451,8 @@ class Entra:
             second = await self.graph.value(path)
             return second.body if second.status == 200 else None
 
+        if self._bytes_of_another(answer, signals):
+            raise BadAnswer(BYTES_OF_ANOTHER)
         seen = await look(answer.body, again, self.keep, content_type=answer.content_type)
         if seen.status in {Status.PHOTO, Status.PLACEHOLDER}:
             self._has_photo(user)
@@ -542,12 +559,6 @@ def _size_of(metadata: Mapping[str, object]) -> tuple[int, int] | None:
     """Width and height of a size that can be asked for: its id, in any letter case."""
     size = _SIZE.fullmatch(str(metadata.get("id", "")))
     return (int(size[1]), int(size[2])) if size and not _one_pixel(metadata) else None
-
-
-def _tag_of_another(object_id: str, answer: GraphAnswer, tags: Mapping[str, str]) -> bool:
-    """Whether a picture's ETag is the media ETag of another user of the same batch, and not this user's own."""
-    tag = _tag(answer.etag)
-    return bool(tag) and tags.get(object_id) != tag and tag in tags.values()
 
 
 def picture_flaw(answer: GraphAnswer) -> bool:

@@ -391,6 +391,21 @@ def test_metadata_that_names_another_audited_user_each_time_is_no_answer(
         assert f"{found.status} {found.reason}".strip() == expected, what
 
 
+@pytest.mark.parametrize("batch", [True, False])
+def test_a_picture_whose_etag_is_another_users_each_time_is_not_this_users(
+    start: Any, ca_bundle: Path, batch: bool
+) -> None:
+    server, users = start(), [user(number) for number in range(25)]
+    answer = by_user(users, metadata)
+    # A cache gives the first user's picture to everybody.
+    Graphs(users, lambda path: picture(users[0]) if path.endswith("$value") else answer(path)).serve(server)
+    assert said(collected(ca_bundle, server, users, batch=batch), users) == ["photo"] + [NOT_BELIEVED] * 24
+    # An ETag that is nobody's is of another moment, and decides nothing.
+    strange: Reply = (200, {**JPEG, "ETag": '"FFFFFFFF"'}, picture(users[0])[2])
+    Graphs(users, lambda path: strange if path.endswith("$value") else answer(path)).serve(server)
+    assert said(collected(ca_bundle, server, users[:3], batch=batch), users[:3]) == ["photo"] * 3
+
+
 # -- another way ------------------------------------------------------------------------------------------------------
 
 
