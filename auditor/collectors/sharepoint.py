@@ -1,14 +1,20 @@
-"""The picture of the SharePoint user profile: what is shown, and what is stored."""
+"""The picture of the SharePoint user profile: what is shown, and what is stored.
+
+Answers are kept until it is known what may be believed of them: whether the default person still is the one that was
+learned, whether SharePoint still knows users whom it knew, and shows them what it showed.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from typing import TypeVar
 
 from auditor.collectors.contract import (
     NOBODY_KNOWN,
@@ -16,24 +22,24 @@ from auditor.collectors.contract import (
     Known,
     Permission,
     Seen,
-    Unchanged,
     WorkloadRefused,
     at_once,
-    observed,
+    kept_signals,
+    now,
     same_signals,
     unknown,
 )
-from auditor.collectors.pictures import Looked, look
-from auditor.model import Decision, Fingerprint, Picture, Reason, Status, User, Way, Workload
-from auditor.photos import compare
+from auditor.collectors.default_person import DefaultPerson
+from auditor.collectors.pictures import Looked
+from auditor.collectors.proof import Proof
+from auditor.collectors.sharepoint_judging import DEFAULT_LOOKS, Belief, Heard, observations
+from auditor.collectors.sharepoint_reading import alike, read
+from auditor.model import OWN, Fingerprint, Observation, Picture, Reason, Status, User, Way, Workload
 from auditor.services.errors import BadAnswer, FinalForWorkload, HostRefused, ServiceError
-from auditor.services.http import Answer
 from auditor.services.origins import BadOrigin, origin_of
 from auditor.services.retries import one_user
-from auditor.services.sharepoint import People, ProfileAnswer, no_such_file, picture_moment
+from auditor.services.sharepoint import People, ProfileAnswer, host_origin, picture_moment
 
-NOBODY = ("photo-auditor.nobody.8f3d1c72@{domain}", "photo-auditor.nobody.b61e90a4@{domain}")
-"""Accounts that cannot exist: what is shown for both is the default person."""
 SIGNALS = (
     "SPS-PictureTimestamp",
     "SPS-PicturePlaceholderState",
@@ -55,6 +61,21 @@ SYNCHRONISED = "1"
 SETTLED = timedelta(days=3)
 """How long SharePoint may take to show what a profile says (72 hours are reported): what was read sooner after its
 stamp may be the picture from before."""
+WAITING = 100
+"""So many users' answers wait at most for what is asked about them all: what is shown for nobody, and a control."""
+FAILED_IN_A_ROW = 10
+"""So many users in a row of whom nothing was learned are told at once: a dead workload is noticed."""
+SAME_STRANGER = 3
+"""So many users answered with the profile of one other account: an answer that is given to everybody."""
+STRANGE_IN_A_ROW = 8
+"""So many users in a row whose profile is another's or is refused: that is no single user's fate."""
+LOST_IN_A_ROW = 3
+"""So many users in a row whom a geo does not know although the home geo says that they live there."""
+FEW = 8
+"""Below so many users, what holds for all of them proves nothing."""
+CONTROLS = 2
+"""Users whose answers are remembered, to be asked for again as a proof: the first and the latest."""
+OTHER_SIZE = "M"
 
 
 @dataclass
@@ -95,71 +116,227 @@ class SharePoint:
     tells_apart = "photo, default person with and without a stored picture, no profile, another account's profile"
     requests_per_user = 4.0
     learned: str = field(default="", init=False)
-    _default: dict[str, Fingerprint | None] = field(default_factory=dict, init=False)
-    """What each host shows for nobody; None where that could not be learned."""
+    _default: DefaultPerson = field(init=False)
     _taken: bool = field(default=False, init=False)
     """Whether the credential was ever taken."""
+    _known: list[User] = field(default_factory=list, init=False)
+    """Users whose own profile came in this run."""
+    _shown: dict[str, list[tuple[User, Fingerprint]]] = field(default_factory=dict, init=False)
+    """By host: users who were shown a picture that is no default, and which."""
+    _contradicted: set[str] = field(default_factory=set, init=False)
+    """Hosts that showed nobody anything but the default person, although profiles promise pictures."""
+    _strangers: Counter[str] = field(default_factory=Counter, init=False)
+    """How many users were answered with the profile of each other account."""
+    _strange: int = field(default=0, init=False)
+    """How many users in a row, until now, had a profile of another's or one that was refused."""
+    _lost: Counter[str] = field(default_factory=Counter, init=False)
+    """By geo: how many users in a row it did not know although the home geo says that they live there."""
+
+    def __post_init__(self) -> None:
+        self._default = DefaultPerson(self.people)
 
     async def prepare(self, users: Iterable[User]) -> None:
         """Learn each host's default person, and whether this credential is accepted at all."""
-        domain = next((user.upn.rpartition("@")[2] for user in users if "#EXT#" not in user.upn), "invalid")
-        nobody = tuple(name.format(domain=domain) for name in NOBODY)
-        profile = await self.people.profile(self.root, nobody[0])
+        self._default.name(users)
+        profile = await self.people.profile(self.root, self._default.nobody[0])
         if refusal := refused(profile, delegated=self.delegated):
             raise refusal
         self._taken = True
         for site in self.my_sites:
-            self._default[site] = await self._learn(site, nobody)
-
-    async def _learn(self, site: str, nobody: Sequence[str]) -> Fingerprint | None:
-        """What `site` shows for people who do not exist; None unless it shows the same picture for both."""
-        seen = [await _read(partial(self.people.shown, site, name), lambda *_: None) for name in nobody]
-        first, second = (one.fingerprint for one in seen)
-        return first if first is not None and second is not None and _equal(first, second) else None
+            await self._default.learn(site)
 
     async def collect(
         self, users: Sequence[User], known: Mapping[str, Known] = NOBODY_KNOWN
     ) -> AsyncGenerator[Seen, None]:
         """One observation a user for the picture that counts, and one for the other where there is one."""
-        work = (self._observe(user, known.get(user.id)) for user in users)
+        if not self._default.nobody:
+            self._default.name(users)
+        proof = Proof(
+            self._still_knows, "SharePoint said that it knows no such user, and no longer knew one whom it had known"
+        )
+        waiting: list[Heard] = []
+        settled = True
+        work = (self._hear(user, known.get(user.id)) for user in users)
         async with aclosing(at_once(work, self.concurrency)) as results:
-            async for observations in results:
-                for observation in observations:
-                    yield observation
+            async for heard in results:
+                waiting.append(heard)
+                settled = settled and self._is_settled(heard)
+                if settled or _is_time(waiting):
+                    for seen in await self._release(waiting, proof, len(users)):
+                        yield seen
+                    waiting, settled = [], True
+        for seen in await self._release(waiting, proof, len(users)):
+            yield seen
+        for seen in await proof.settle():
+            yield seen
 
-    async def _observe(self, user: User, known: Known | None) -> list[Seen]:
-        with one_user():
-            return await self._profile_and_pictures(user, known)
+    def _is_settled(self, heard: Heard) -> bool:
+        """Whether nothing that is asked later could change what these answers mean."""
+        if not heard.is_known or heard.picture is None:
+            return not heard.of_another and not heard.refused and not _is_lost(heard)
+        belief = Belief(self._default)
+        if self._default.known(heard.site) and not belief.is_default(heard):
+            return heard.file_is_shown
+        return bool(belief.own(heard))
 
-    async def _profile_and_pictures(self, user: User, known: Known | None) -> list[Seen]:
+    async def _release(self, waiting: Sequence[Heard], proof: Proof, users: int) -> list[Seen]:
+        """What is to be told of these users, who were asked since the last time; the part has so many in all."""
+        damaged = self._damaged(waiting, alone=len(waiting) == users)
+        belief = await self._belief(waiting, few=users < FEW)
+        given: list[Seen] = []
+        for heard, why in zip(waiting, damaged, strict=True):
+            seen = observations(heard, belief, why)
+            if heard.is_known:
+                _remember(self._known, heard.user)
+            given += await proof.take(seen, nothing=heard.no_profile)
+        return given
+
+    # -- who says so -------------------------------------------------------------------------------------------
+
+    async def _still_knows(self) -> bool:
+        """Whether SharePoint still knows a user whom it knew; where it knew nobody, whether it is SharePoint."""
+        for user in reversed(self._known):
+            try:
+                profile = await self.people.profile(self.root, user.upn, anew=True)
+            except ServiceError:
+                continue
+            if Heard(user, now(), profile=profile).is_known:
+                return True
+        if self._known:
+            return False
         try:
-            profile, site = await self._profile(user)
-        except FinalForWorkload:
-            raise
-        except ServiceError as error:
-            return [unknown(user, self.workload, Way.USERPHOTO, error)]
+            return await self.people.answers_as_sharepoint(self.root)
+        except ServiceError:
+            return False
+
+    def _damaged(self, waiting: Sequence[Heard], *, alone: bool) -> list[str]:
+        """For each of these, why it is believed to be no answer about this user; empty where it may be one.
+
+        `alone`: they are all of the users of the part.
+        """
+        for heard in waiting:
+            if heard.of_another and heard.owner:
+                self._strangers[heard.owner] += 1
+        strange = [heard.of_another or heard.refused for heard in waiting]
+        everyone = alone and len(waiting) >= SAME_STRANGER and all(strange)
+        rows = _rows(strange, self._strange)
+        self._strange = rows[-1] if rows and strange[-1] else 0 if rows else self._strange
+        lost = self._rows_of_lost(waiting)
+        found = []
+        for heard, row, gone in zip(waiting, rows, lost, strict=True):
+            why = ""
+            if heard.of_another and self._strangers[heard.owner] >= SAME_STRANGER and heard.owner:
+                why = "SharePoint gave the profile of one and the same other account for several users"
+            elif row >= STRANGE_IN_A_ROW or (everyone and (heard.of_another or heard.refused)):
+                why = "SharePoint gave no profile of their own for many users in a row"
+            elif gone >= LOST_IN_A_ROW:
+                why = f"{heard.site} knows none of several users of whom the home geo says that they live there"
+            found.append(why)
+        return found
+
+    def _rows_of_lost(self, waiting: Sequence[Heard]) -> list[int]:
+        found = [0] * len(waiting)
+        for site in {heard.site for heard in waiting if heard.site}:
+            at = [number for number, heard in enumerate(waiting) if heard.site == site]
+            lost = [_is_lost(waiting[number]) for number in at]
+            rows = _rows(lost, self._lost[site])
+            self._lost[site] = rows[-1] if lost[-1] else 0
+            for number, row in zip(at, rows, strict=True):
+                found[number] = row
+        return found
+
+    async def _belief(self, waiting: Sequence[Heard], *, few: bool) -> Belief:
+        """What may be believed of what these users are shown; `few`: their number proves nothing."""
+        unproved: dict[str, bool] = {}
+        repeated: dict[str, frozenset[str]] = {}
+        for site in sorted({heard.site for heard in waiting if heard.picture is not None}):
+            here = [heard for heard in waiting if heard.site == site and heard.is_known and heard.picture is not None]
+            open_ones = [heard for heard in here if not self._is_settled(heard)]
+            belief = Belief(self._default)
+            checked = True
+            if any(not belief.is_default(heard) for heard in open_ones):
+                checked = await self._default.check(site)
+            self._disprove(here)
+            if not checked:
+                # Nobody knows what is shown for nobody now: a picture of several users may be it.
+                times = Counter(heard.picture.sha256 for heard in open_ones if heard.picture is not None)
+                repeated[site] = frozenset(sha256 for sha256, count in times.items() if count > 1)
+            for heard in here:
+                if heard.picture is not None and checked and not belief.is_default(heard):
+                    _remember(self._shown.setdefault(site, []), (heard.user, heard.picture))
+            if not await self._default_is_proved(site, [heard for heard in here if belief.is_default(heard)]):
+                # Where nobody can be asked for, and few users are there, the library is no second word either.
+                unproved[site] = bool(self._shown.get(site)) or not few
+        return Belief(self._default, default_unproved=unproved, repeated=repeated)
+
+    def _disprove(self, here: Sequence[Heard]) -> None:
+        """Notice a default person that is one user's own photo: a cache gave it for accounts that do not exist."""
+        for site, controls in self._shown.items():
+            for _, picture in controls:
+                # It was shown to this user before it was shown for nobody.
+                if self._default.shown_as(site, picture):
+                    self._default.disprove(site, picture)
+        for heard in here:
+            if heard.picture is None or heard.stored is None or heard.stored.status is not Status.PHOTO:
+                continue
+            if not heard.stored.looks and heard.file_is_shown and self._default.shown_as(heard.site, heard.picture):
+                self._default.disprove(heard.site, heard.picture)
+
+    async def _default_is_proved(self, site: str, shown_default: Sequence[Heard]) -> bool:
+        """Whether the host still shows other pictures than the default person.
+
+        A user who was shown one is asked for anew. Where nobody was, no user whose profile promises a picture that
+        lies in the library may be shown the default person.
+        """
+        belief = Belief(self._default)
+        doubted = [heard for heard in shown_default if not belief.own(heard)]
+        if not doubted:
+            return True
+        if controls := self._shown.get(site, []):
+            return await self._one_stays(site, controls)
+        if any(heard.file_should_be_shown for heard in doubted):
+            self._contradicted.add(site)
+        return site not in self._contradicted
+
+    # -- asking ------------------------------------------------------------------------------------------------
+
+    async def _hear(self, user: User, known: Known | None) -> Heard:
+        with one_user():
+            try:
+                profile, site = await self._profile(user)
+            except FinalForWorkload:
+                raise
+            except _Lost as error:
+                return Heard(user, now(), site=error.site, error=error)
+            except ServiceError as error:
+                return Heard(user, now(), error=error)
+            heard = self._of_profile(user, profile, site)
+            if not heard.is_known:
+                return heard
+            same = _unchanged(user, heard.signals, known) if known is not None else frozenset()
+            left_out = frozenset() if known is not None and known.recheck else same
+            shown, stored = await asyncio.gather(
+                _nothing() if Picture.SHOWN in left_out else self._read_shown(user, site),
+                _nothing() if Picture.STORED in left_out else self._read_stored(heard.url),
+            )
+            own = known.signals.get(OWN, "") if known is not None and same else ""
+            return replace(heard, at=now(), shown=shown, stored=stored, same=same, known_own=own)
+
+    def _of_profile(self, user: User, profile: ProfileAnswer, site: str) -> Heard:
         if not profile.found:
-            return [observed(user, self.workload, Status.NOT_PROVISIONED, Way.USERPHOTO)]
+            return Heard(user, now(), site=site, profile=profile)
         signals = {name: profile.properties.get(name, "") for name in SIGNALS}
         url = profile.properties.get("PictureURL", "")
         signals["PictureURL"] = "set" if url else ""
         signals["PictureURL-host"] = self._strange_host(url)
         signals["PictureURL-sha256"] = hashlib.sha256(url.encode("utf-8", "replace")).hexdigest()[:16] if url else ""
-        if profile.status != 200:
-            told = profile.error or f"HTTP {profile.status}"
-            return [
-                observed(user, self.workload, Status.UNKNOWN, Way.USERPHOTO, reason=f"HTTP {profile.status}",
-                         detail=f"SharePoint refused the profile: {told}", signals=signals)
-            ]  # fmt: skip
-        owner = profile.properties.get("msOnline-ObjectId", "")
-        if owner.lower() != user.id.lower():
-            told = "belongs to another or an earlier account" if owner else "does not say whose it is"
-            return [
-                observed(user, self.workload, Status.UNKNOWN, Way.USERPHOTO, reason=Reason.PROFILE_OF_ANOTHER_ACCOUNT,
-                         detail=f"the profile under this name {told}",
-                         signals=signals | {"msOnline-ObjectId": owner})
-            ]  # fmt: skip
-        return await self._pictures(user, site, url, signals, known)
+        return Heard(user, now(), site=site, profile=profile, url=url, signals=signals)
+
+    async def _read_shown(self, user: User, site: str, size: str = "L", *, anew: bool = False) -> Looked:
+        return await read(partial(self.people.shown, site, user.upn, size=size, anew=anew), self.keep)
+
+    async def _read_stored(self, url: str) -> Looked | None:
+        return await read(partial(self.people.stored, url), self.keep) if url else None
 
     async def _profile(self, user: User) -> tuple[ProfileAnswer, str]:
         """The profile as the user's own geo has it, and that geo's My Site host.
@@ -174,6 +351,12 @@ class SharePoint:
             # The credential was taken for others: what is refused is this one user's profile.
             raise ServiceError(refusal.sentence, remedy=refusal.remedy, reason=refusal.reason)
         self._taken = True
+        return await self._at_home(user, profile)
+
+    async def _at_home(
+        self, user: User, profile: ProfileAnswer, *, asked: str = "", anew: bool = False
+    ) -> tuple[ProfileAnswer, str]:
+        """The profile from the geo that this one names, and that geo's host. `asked`: the host that gave this one."""
         host = str(profile.top.get("PersonalSiteHostUrl") or "")
         if not host:
             if profile.found and profile.status == 200 and len(self.my_sites) > 1:
@@ -183,98 +366,196 @@ class SharePoint:
             site = origin_of(host)
         except BadOrigin as error:
             raise HostRefused(f"the profile names a My Site host that is not asked: {error}") from None
+        try:
+            host_origin(host)
+        except BadOrigin as error:
+            told = f"the profile does not say on which geo it lives: {error}"
+            raise BadAnswer(told, reason=Reason.GEO_UNKNOWN) from None
         if site not in self.my_sites:
             raise HostRefused(
                 f"the profile lives on {site}, which is not among sharepoint.my_sites",
                 remedy=f"add {site} to sharepoint.my_sites if it is a geo of this tenant",
             )
-        if site != self.my_sites[0]:
+        if site not in {self.my_sites[0], asked}:
             # What this geo refuses it refuses its own users: the others are asked on.
-            profile = await self.people.profile(site, user.upn)
+            profile = await self.people.profile(site, user.upn, anew=anew)
             if refusal := refused(profile, delegated=self.delegated):
                 raise ServiceError(f"{site}: {refusal.sentence}", remedy=refusal.remedy, reason=refusal.reason)
             if not profile.found:
-                raise BadAnswer(
-                    f"the home geo says that the profile lives on {site}, which does not have it",
-                    reason=Reason.GEO_UNKNOWN,
-                )
+                raise _Lost(site)
         return profile, site
 
     def _strange_host(self, url: str) -> str:
         """The host of a `PictureURL` that lies on none of the My Site hosts, as after a tenant was renamed."""
         try:
-            origin = origin_of(url) if url else ""
+            origin = host_origin(url) if url else ""
         except BadOrigin:
             return ""
         return "" if origin in self.my_sites else origin.removeprefix("https://")
 
-    async def _pictures(
-        self, user: User, site: str, url: str, signals: Mapping[str, str], known: Known | None
-    ) -> list[Seen]:
-        same = _unchanged(user, signals, known) if known is not None else frozenset()
-        left_out = frozenset() if known is not None and known.recheck else same
-        shown, stored = await asyncio.gather(
-            _nothing() if Picture.SHOWN in left_out else self._shown(user, site, url=bool(url)),
-            _nothing() if Picture.STORED in left_out else self._stored(url),
-        )
-        # What is shown counts. Where it cannot be read, what is stored counts for users with an Exchange
-        # licence; without one SharePoint shows the Microsoft 365 photo whatever is stored (MC653734). Where bytes
-        # came that are no image, users may see just that: another picture must not stand in for it. A file that is
-        # gone although the profile names it says nothing of what is shown.
-        is_stored = Picture.STORED in left_out or (stored is not None and stored.status is not Status.ABSENT)
-        not_seen = shown is not None and shown.status is Status.UNKNOWN and not shown.broken
-        from_stored = not_seen and is_stored and user.exchange_plan
-        seen: list[Seen] = []
-        if Picture.SHOWN in same:
-            seen.append(Unchanged(user.id, signals, Picture.SHOWN, judged=not from_stored))
-        if shown is not None:
-            seen.append(
-                observed(
-                    user, self.workload, shown.status, Way.USERPHOTO, reason=shown.reason, detail=shown.detail,
-                    picture=Picture.SHOWN, judged=not from_stored, fingerprint=shown.fingerprint, digest=shown.digest,
-                    signals={**signals, "looks": shown.looks},
-                )
-            )  # fmt: skip
-        if Picture.STORED in same:
-            seen.append(Unchanged(user.id, signals, Picture.STORED, judged=from_stored))
-        if stored is not None:
-            seen.append(
-                observed(
-                    user, self.workload, stored.status, Way.PICTURE_LIBRARY, reason=stored.reason,
-                    detail=stored.detail, picture=Picture.STORED, judged=from_stored,
-                    fingerprint=stored.fingerprint, digest=stored.digest, signals={**signals, "looks": stored.looks},
-                )
-            )  # fmt: skip
-        return seen
+    # -- asking again ------------------------------------------------------------------------------------------
 
-    async def _shown(self, user: User, site: str, *, url: bool) -> Looked:
-        async def read() -> Answer:
-            return await self.people.shown(site, user.upn)
+    async def ask_again(
+        self, users: Sequence[User], heard: Mapping[str, Observation]
+    ) -> AsyncGenerator[Observation, None]:
+        """Ask anew at the My Site hosts, for another size of what is shown, and in the library.
 
-        seen = await _read(read, self.keep)
-        if seen.status is Status.ABSENT:
-            # userphoto.aspx shows the default person for a missing photo, and never a 404.
-            return Looked(Status.UNKNOWN, reason=Reason.PICTURE_NOT_READ, detail="nothing is shown (404)")
-        if seen.fingerprint is None or seen.status not in {Status.PHOTO, Status.PLACEHOLDER}:
-            return seen
-        default = self._default.get(site)
-        if default is None:
-            # Any picture may be the default person here: whatever was shown, nothing was learned from it.
-            detail = f"what {site} shows for people without a photo could not be learned"
-            return Looked(Status.UNKNOWN, reason=Reason.PICTURE_NOT_READ, detail=detail)
-        if _equal(seen.fingerprint, default):
-            status = Status.PLACEHOLDER if url else Status.ABSENT
-            return Looked(status, seen.fingerprint if url else None, looks="default: the default person of this host")
-        return seen
+        What is shown is believed where it is another picture than before. Where it is the same, the file in the
+        library stands for users with an Exchange licence whose profile says that it is shown.
+        """
+        if not self._default.nobody:
+            self._default.name(users)
+        for site in self.my_sites:
+            for size in ("L", OTHER_SIZE):
+                await self._default.check(site, size)
+        times = Counter(one.fingerprint.sha256 for one in heard.values() if one.fingerprint is not None)
+        shared = frozenset(sha256 for sha256, count in times.items() if count > 1)
+        unproved = {site: True for site in self.my_sites if not await self._still_shows(site, users, heard)}
+        belief = Belief(self._default, OTHER_SIZE, unproved)
+        work = (self._again(user, heard[user.id], belief, shared) for user in users)
+        async with aclosing(at_once(work, self.concurrency)) as results:
+            async for observation in results:
+                yield observation
 
-    async def _stored(self, url: str) -> Looked | None:
-        if not url:
-            return None
+    async def _still_shows(self, site: str, users: Sequence[User], heard: Mapping[str, Observation]) -> bool:
+        """Whether the host still shows a user what it showed; where nobody can be asked for, whether it ever did."""
+        controls = list(self._shown.get(site, ()))
+        if not controls and len(self.my_sites) == 1:
+            # Of a run that was resumed. With several geos it is not known where these users live.
+            for user in users:
+                before = heard[user.id]
+                if before.status is Status.PHOTO and before.way is Way.USERPHOTO and before.fingerprint is not None:
+                    _remember(controls, (user, before.fingerprint))
+        return await self._one_stays(site, controls) if controls else site not in self._contradicted
 
-        async def read() -> Answer:
-            return await self.people.stored(url)
+    async def _one_stays(self, site: str, controls: Sequence[tuple[User, Fingerprint]]) -> bool:
+        for user, picture in reversed(controls):
+            if self._default.shown_as(site, picture):
+                # A picture that accounts which do not exist are shown, too, tells nobody apart.
+                continue
+            seen = await read(partial(self.people.shown, site, user.upn, anew=True), lambda *_: None)
+            if _alike(seen.fingerprint, picture):
+                return True
+        return False
 
-        return await _read(read, self.keep)
+    async def _again(self, user: User, before: Observation, belief: Belief, shared: Collection[str]) -> Observation:
+        with one_user():
+            try:
+                profile, site = await self._profile_anew(user)
+                heard = self._of_profile(user, profile, site)
+                if heard.is_known:
+                    shown, stored = await asyncio.gather(
+                        self._read_shown(user, site, OTHER_SIZE, anew=True), self._read_stored(heard.url)
+                    )
+                    heard = replace(heard, at=now(), shown=shown, stored=stored)
+                    self._disprove([heard])
+            except _Lost as error:
+                heard = Heard(user, now(), site=error.site, error=error)
+            except ServiceError as error:
+                return unknown(user, self.workload, before.way, error)
+        return _judged_again(heard, before, belief, shared)
+
+    async def _profile_anew(self, user: User) -> tuple[ProfileAnswer, str]:
+        """The profile as a My Site host gives it; where that knows no such user, as the root does, asked otherwise."""
+        for host in dict.fromkeys((self.my_sites[0], self.root)):
+            profile = await self.people.profile(host, user.upn, anew=True, plainly=True)
+            if refusal := refused(profile, delegated=self.delegated):
+                raise ServiceError(refusal.sentence, remedy=refusal.remedy, reason=refusal.reason)
+            if profile.found:
+                break
+        return await self._at_home(user, profile, asked=self.my_sites[0], anew=True)
+
+
+class _Lost(BadAnswer):
+    """The geo on which a profile lives, by the home geo's word, does not know the user."""
+
+    reason = Reason.GEO_UNKNOWN
+
+    def __init__(self, site: str) -> None:
+        super().__init__(f"the home geo says that the profile lives on {site}, which does not have it")
+        self.site = site
+
+
+def _is_lost(heard: Heard) -> bool:
+    return isinstance(heard.error, _Lost)
+
+
+def _is_time(waiting: Sequence[Heard]) -> bool:
+    """Whether these have waited for long enough."""
+    failed = waiting[-FAILED_IN_A_ROW:]
+    all_failed = len(failed) == FAILED_IN_A_ROW and not any(one.is_known or one.no_profile for one in failed)
+    return len(waiting) >= WAITING or all_failed
+
+
+def _judged_again(heard: Heard, before: Observation, belief: Belief, shared: Collection[str]) -> Observation:
+    """The observation that would stand if the one `before` is not believed.
+
+    `belief`: of the size that was asked for now. `shared`: SHA-256 of pictures that several users were shown before.
+    """
+    made = [one for one in observations(heard, belief) if isinstance(one, Observation)]
+    judged = next(one for one in made if one.judged)
+    if judged.picture is not Picture.SHOWN or judged.status is Status.UNKNOWN:
+        return judged
+    default, own = belief.is_default(heard), belief.own(heard)
+    stays = _stays(judged, before, default=default)
+    library = next((one for one in made if one.picture is Picture.STORED), None)
+    if library is not None and heard.user.exchange_plan and not own:
+        # The library is the second word: for what is shown now, for what was shown before, or against both.
+        agrees = heard.file_is_shown or _alike(library.fingerprint, before.fingerprint)
+        if agrees or (heard.file_should_be_shown and (stays or default)):
+            return replace(library, judged=True)
+    if default and not own and before.status is Status.PHOTO and _alike(heard.picture, before.fingerprint):
+        return _no_word(judged, f"{heard.site} shows the same picture for this user and for accounts that do not exist")
+    alone = before.fingerprint is None or before.fingerprint.sha256 not in shared
+    by_graph = heard.user.plans_known and not heard.user.exchange_plan and not heard.file_is_shown
+    if stays and not default and not alone and (heard.default_should_be_shown or by_graph):
+        return _no_word(judged, f"{heard.site} shows one picture for several users, and no second word of this one")
+    if not stays:
+        return judged
+    # The size that was asked for first shows more of the picture.
+    signals = {**judged.signals, "looks": before.signals.get("looks", "")}
+    return replace(before, observed_at=heard.at, signals=kept_signals(signals))
+
+
+def _no_word(judged: Observation, detail: str) -> Observation:
+    return replace(judged, status=Status.UNKNOWN, reason=Reason.UNEXPECTED_ANSWER, detail=detail, fingerprint=None)
+
+
+def _stays(now: Observation, before: Observation, *, default: bool) -> bool:
+    """Whether what is shown is what it was; `default`: it is the default person now."""
+    if default and before.signals.get("looks") == DEFAULT_LOOKS:
+        return now.status is before.status
+    if now.fingerprint is None or before.fingerprint is None:
+        return now.status is before.status and now.fingerprint is before.fingerprint
+    return alike(now.fingerprint, before.fingerprint)
+
+
+def _alike(a: Fingerprint | None, b: Fingerprint | None) -> bool:
+    return a is not None and b is not None and alike(a, b)
+
+
+def _rows(flags: Sequence[bool], before: int) -> list[int]:
+    """For each flag that is set, how long the row is in which it stands; `before`: so many stood before the first."""
+    found = [0] * len(flags)
+    begin = 0
+    for number in range(len(flags) + 1):
+        if number < len(flags) and flags[number]:
+            continue
+        length = number - begin + (before if begin == 0 else 0)
+        found[begin:number] = [length] * (number - begin)
+        begin = number + 1
+    return found
+
+
+T = TypeVar("T")
+
+
+def _remember(controls: list[T], one: T) -> None:
+    """Keep the first and the latest."""
+    if len(controls) < CONTROLS:
+        controls.append(one)
+    else:
+        controls[-1] = one
 
 
 async def _nothing() -> None:
@@ -289,33 +570,6 @@ def _unchanged(user: User, signals: Mapping[str, str], known: Known) -> frozense
     if stamped is None or known.read_at - stamped < SETTLED or not same_signals(known.signals, signals, STAMP):
         return frozenset()
     return known.pictures
-
-
-async def _read(read: Callable[[], Awaitable[Answer]], keep: Keep) -> Looked:
-    try:
-        answer = await read()
-        if no_such_file(answer):
-            return Looked(Status.ABSENT)
-        if answer.status != 200:
-            raise BadAnswer(f"SharePoint answered {answer.status} instead of a picture", reason=Reason.PICTURE_NOT_READ)
-
-        async def again() -> bytes | None:
-            second = await read()
-            return second.body if second.status == 200 else None
-
-        return await look(answer.body, again, keep, content_type=answer.content_type)
-    except FinalForWorkload:
-        raise
-    except ServiceError as error:
-        return Looked(Status.UNKNOWN, reason=error.reason, detail=error.sentence)
-
-
-def _equal(a: Fingerprint, b: Fingerprint) -> bool:
-    if a.sha256 == b.sha256:
-        return True
-    # A portrait is nowhere near the default person: the hash keeps the dear comparison from every user.
-    near = (int(a.phash, 16) ^ int(b.phash, 16)).bit_count() <= 12
-    return near and compare(a, b).decision is Decision.SAME
 
 
 def refused(profile: ProfileAnswer, *, delegated: bool = False) -> WorkloadRefused | None:

@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 
 from auditor.collectors.build import Services
 from auditor.collectors.contract import WorkloadRefused
+from auditor.collectors.default_person import NOBODY
 from auditor.collectors.entra import meaning
 from auditor.collectors.exchange import OFF, ON, Exchange
-from auditor.collectors.sharepoint import NOBODY, SharePoint, refused
+from auditor.collectors.sharepoint import SharePoint, refused
 from auditor.collectors.yammer import Yammer
 from auditor.diagnosis.ews_end import ENDS, before_the_end
 from auditor.directory import SELECT, parse

@@ -428,11 +428,17 @@ class Web:
         raise HostRefused(f"the answer points to {origin}, which is not among the hosts this workload may ask")
 
     async def fetch(
-        self, url: str, *, hops: int = 3, max_bytes: int = MAX_PICTURE, whole: Whole | None = None
+        self,
+        url: str,
+        *,
+        hops: int = 3,
+        max_bytes: int = MAX_PICTURE,
+        whole: Whole | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """GET an absolute URL, following redirects within the allowed origins."""
         for _ in range(hops + 1):
-            answer = await self.api_for(url).get(url, max_bytes=max_bytes, whole=whole)
+            answer = await self.api_for(url).get(url, max_bytes=max_bytes, whole=whole, headers=headers)
             if answer.status not in {301, 302, 303, 307, 308}:
                 return answer
             if not (location := answer.headers.get("location")):

@@ -1,25 +1,42 @@
 """The wire format of SharePoint Online's people: profile properties, userphoto.aspx, the picture file.
 
 Sources: pnp/cli-microsoft365 (userprofile-get), sp-dev-docs (work-with-user-profiles,
-upload-user-profile-pictures, multigeo-userprofileexperience, security-apponly-azuread).
+upload-user-profile-pictures, multigeo-userprofileexperience, security-apponly-azuread, reference/spfx/iodataweb).
 """
 
 from __future__ import annotations
 
 import json
+import re
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
-from auditor.services.errors import BadAnswer
+from auditor.model import Reason
+from auditor.services.errors import BadAnswer, HostRefused
 from auditor.services.http import MAX_PICTURE, Answer, Web
+from auditor.services.origins import BadOrigin, origin_of
 from auditor.services.pacing import PEOPLE
 from auditor.services.text import told
 from auditor.services.whole import json_answer, picture_answer
 
 USER_NOT_FOUND = "User Profile Error 1000"
+_NO_SUCH_FILE = frozenset({"-2130575338", "-2147024894"})
+"""Numbers of the errors that say that a file is not there. Their words are in the site's language.
+
+The first as SPException (vgrem/office365-rest-python-client#825, #479, cli-microsoft365 file-get tests), the second as
+System.IO.FileNotFoundException (SharePoint/sp-dev-docs#4944, cli-microsoft365 app-get tests).
+"""
+_ACCESS_DENIED = "-2147024891"
+"""System.UnauthorizedAccessException (SharePoint/PnP-JS-Core#638)."""
+_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_HOST = re.compile(rf"(?i){_LABEL}(?:\.{_LABEL})*")
+_THUMB = re.compile(r"(?is)(?P<head>.*_)(?P<size>[SML])(?P<tail>Thumb\.[^./]+)")
+_XML_CODE = re.compile(rb"<(?:\w+:)?code>([^<]{1,200})</")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -44,6 +61,8 @@ class ProfileAnswer:
     error: str
     """The service's own words, where it refused."""
     diagnostics: str
+    code: str = ""
+    """The code of the service's error; empty where what answered gave none, and so may be something else."""
 
 
 @dataclass
@@ -52,47 +71,119 @@ class People:
 
     web: Web
 
-    async def profile(self, site: str, upn: str) -> ProfileAnswer:
-        """`GetPropertiesFor` the UPN's claim, asked at `site` (an origin)."""
-        claim = quote(f"'i:0#.f|membership|{upn.replace(chr(39), chr(39) * 2)}'", safe="'")
-        url = f"{site}/_api/SP.UserProfiles.PeopleManager/GetPropertiesFor(accountName=@v)?@v={claim}"
-        headers = {"Accept": "application/json;odata=nometadata"}
+    async def profile(self, site: str, upn: str, *, anew: bool = False, plainly: bool = False) -> ProfileAnswer:
+        """`GetPropertiesFor` the UPN's claim, asked at `site` (an origin).
+
+        `anew`: no cache may answer. `plainly`: `:` and `@` of the claim stay as they are, as sp-dev-docs writes it
+        (work-with-user-profiles); else all of it is encoded, as cli-microsoft365 does.
+        """
+        claim = f"'i:0#.f|membership|{_account(upn).replace(chr(39), chr(39) * 2)}'"
+        encoded = quote(claim, safe="':@" if plainly else "'")
+        url = f"{site}/_api/SP.UserProfiles.PeopleManager/GetPropertiesFor(accountName=@v)?@v={encoded}"
+        headers = {"Accept": "application/json;odata=nometadata"} | (_ANEW if anew else {})
         answer = await self.web.api_for(url).get(url, headers=headers, whole=json_answer, kind=PEOPLE)
         return _profile(answer)
 
-    async def shown(self, site: str, upn: str, *, size: str = "L") -> Answer:
+    async def shown(self, site: str, upn: str, *, size: str = "L", anew: bool = False) -> Answer:
         """What userphoto.aspx shows; a redirect to a time-limited address is followed, never kept."""
-        query = urlencode({"size": size, "accountname": upn})
+        query = urlencode({"size": size, "accountname": _account(upn)})
         url = f"{site}/_layouts/15/userphoto.aspx?{query}"
-        answer = await self.web.fetch(url, whole=picture_answer)
+        headers = _ANEW if anew else None
+        answer = await self.web.fetch(url, whole=picture_answer, headers=headers)
         if answer.status == 403 and answer.url != url:
             # The address behind the redirect lives for a while only: a new one is asked for.
-            answer = await self.web.fetch(url, whole=picture_answer)
+            answer = await self.web.fetch(url, whole=picture_answer, headers=headers)
         return answer
 
     async def stored(self, picture_url: str) -> Answer:
-        """The file behind a profile's `PictureURL`, in its largest form.
+        """The file behind a profile's `PictureURL`, in its largest form; the last 404 where no size is there.
 
-        `PictureURL` names the M thumbnail and the L one lies beside it; the folder's name is localised,
+        `PictureURL` names the M thumbnail, and L and S lie beside it; the folder's name is localised,
         so the path is taken from the property and never built. The bytes come from GetFileByServerRelativePath
         (the form that takes `%` and `#` in names) on the same host: the way that takes an app-only token.
         """
-        api = self.web.api_for(picture_url)
-        path = unquote(urlsplit(picture_url.replace("#", "%23")).path)
-        if not path.startswith("/") or ("'" in path and "''" in path):
-            raise BadAnswer("the profile's PictureURL holds no usable path")
-        answer = await self._file(api.origin, _large(path))
-        return answer if not no_such_file(answer) or _large(path) == path else await self._file(api.origin, path)
+        origin, path = _file_of(picture_url)
+        sizes = _sizes(path)
+        for candidate in sizes[:-1]:
+            answer = await self._file(origin, candidate)
+            if not no_such_file(answer):
+                return answer
+        return await self._file(origin, sizes[-1])
 
     async def _file(self, origin: str, path: str) -> Answer:
         literal = quote("'" + path.replace("'", "''") + "'", safe="'")
         url = f"{origin}/_api/web/GetFileByServerRelativePath(decodedurl={literal})/$value"
         return await self.web.api_for(url).get(url, max_bytes=MAX_PICTURE, whole=picture_answer)
 
+    async def answers_as_sharepoint(self, site: str) -> bool:
+        """Whether `site` answers a question that has nothing to do with people as only SharePoint does.
+
+        By the properties of its web, or by the code with which SharePoint denies them to this credential.
+        """
+        url = f"{site}/_api/web?$select=Id,Title,Url,ServerRelativeUrl,WebTemplate"
+        headers = {"Accept": "application/json;odata=nometadata", **_ANEW}
+        answer = await self.web.api_for(url).get(url, headers=headers, whole=json_answer)
+        if answer.status in {401, 403}:
+            return error_code(answer).startswith(_ACCESS_DENIED)
+        return answer.status == 200 and _is_web(_object(answer.body))
+
+
+_ANEW = {"Cache-Control": "no-cache"}
+
+
+def host_origin(url: str) -> str:
+    """The origin of an address that a profile names; the path behind it may hold what no URL may.
+
+    Raises `BadOrigin`, also for a host whose labels are not letters, digits and hyphens.
+    """
+    scheme, mark, rest = url.strip(" ").partition("://")
+    origin = origin_of(scheme + mark + re.split("[/?#]", rest, maxsplit=1)[0])
+    if not _HOST.fullmatch(urlsplit(origin).hostname or ""):
+        raise BadOrigin("the URL names something that is not a host")
+    return origin
+
+
+def _account(upn: str) -> str:
+    if _UNPRINTABLE.search(upn):
+        told = "the user principal name holds characters that no request can carry"
+        raise BadAnswer(told, reason=Reason.UNKNOWN_ADDRESS)
+    return upn
+
+
+def _file_of(picture_url: str) -> tuple[str, str]:
+    """Origin and decoded path of the file that a `PictureURL` names."""
+    if _UNPRINTABLE.search(picture_url):
+        raise BadAnswer("the profile's PictureURL holds characters that no request can carry")
+    try:
+        origin = host_origin(picture_url)
+    except BadOrigin as error:
+        raise HostRefused(f"the profile's PictureURL is not followed: {error}") from None
+    rest = picture_url.strip(" ").partition("://")[2]
+    # Tools write names with spaces, `#` and letters of every script as they are; only `?` ends the path.
+    path = unquote(rest[len(re.split("[/?#]", rest, maxsplit=1)[0]) :].partition("?")[0])
+    if not path.startswith("/") or ("'" in path and "''" in path) or _UNPRINTABLE.search(path):
+        raise BadAnswer("the profile's PictureURL holds no usable path")
+    return origin, path
+
+
+def _sizes(path: str) -> list[str]:
+    """The files of one picture, the largest first; a name in no known form stands for itself."""
+    named = _THUMB.fullmatch(path)
+    if named is None:
+        return [path]
+    return [path if size == named["size"].upper() else f"{named['head']}{size}{named['tail']}" for size in "LMS"]
+
 
 def no_such_file(answer: Answer) -> bool:
     """Whether a 404 is SharePoint's own word that the file is not there, and not just any 404."""
-    return answer.status == 404 and "FileNotFound" in _code(_object(answer.body))
+    return answer.status == 404 and error_code(answer).partition(",")[0].strip() in _NO_SUCH_FILE
+
+
+def error_code(answer: Answer) -> str:
+    """The code of SharePoint's error, in JSON of any flavour or in XML; empty where there is none."""
+    if found := _XML_CODE.search(answer.body[:4096]):
+        return found[1].decode("utf-8", "replace").strip()
+    return _code(_object(answer.body))
 
 
 def _code(body: Mapping[str, Any]) -> str:
@@ -102,18 +193,24 @@ def _code(body: Mapping[str, Any]) -> str:
     return ""
 
 
-def _large(path: str) -> str:
-    head, dot, tail = path.rpartition("_MThumb.")
-    return f"{head}_LThumb.{tail}" if dot else path
+def _is_web(body: Mapping[str, Any]) -> bool:
+    body = body["d"] if isinstance(body.get("d"), dict) else body
+    try:
+        uuid.UUID(str(body.get("Id")))
+        origin_of(str(body.get("Url")))
+    except ValueError:
+        return False
+    return str(body.get("ServerRelativeUrl")).startswith("/") and isinstance(body.get("WebTemplate"), str)
 
 
 def _profile(answer: Answer) -> ProfileAnswer:
-    body = _object(answer.body)
+    said = _said(answer.body)
+    body = said if isinstance(said, dict) else {}
     body = body["d"] if isinstance(body.get("d"), dict) else body
     listed = body.get("UserProfileProperties")
     if isinstance(listed, dict):
         listed = listed.get("results")
-    error = _error(body)
+    error, code = _error(body), _code(body)
     diagnostics = answer.headers.get("x-ms-diagnostics", "")
     if answer.status == 200 and isinstance(listed, list):
         properties = {
@@ -121,12 +218,26 @@ def _profile(answer: Answer) -> ProfileAnswer:
         }
         top = {key: value for key, value in body.items() if key != "UserProfileProperties"}
         return ProfileAnswer(200, True, top, properties, "", diagnostics)
-    missing = body.get("odata.null") is True or USER_NOT_FOUND in error or body.get("GetPropertiesFor", "") is None
-    if missing and answer.status in {200, 404, 500}:
-        return ProfileAnswer(answer.status, False, {}, {}, "", diagnostics)
+    nothing = answer.status == 200 and _is_null(answer.body, said, body)
+    if nothing or (USER_NOT_FOUND in error and answer.status in {200, 404, 500}):
+        return ProfileAnswer(answer.status, False, {}, {}, "", diagnostics, code)
     if answer.status == 200:
         raise BadAnswer("SharePoint answered with something that is no profile")
-    return ProfileAnswer(answer.status, True, {}, {}, error, diagnostics)
+    return ProfileAnswer(answer.status, True, {}, {}, error, diagnostics, code)
+
+
+def _is_null(raw: bytes, said: object, body: Mapping[str, Any]) -> bool:
+    """Whether a function's result is null, in a spelling of any flavour of OData."""
+    if raw.strip() == b"null":
+        return True
+    if not isinstance(said, dict):
+        return False
+    return (
+        body.get("odata.null") is True
+        or body.get("@odata.null") is True
+        or body.get("GetPropertiesFor", "") is None
+        or (body.get("value", "") is None and all(key == "value" or "odata" in key for key in body))
+    )
 
 
 def _error(body: Mapping[str, Any]) -> str:
@@ -135,12 +246,16 @@ def _error(body: Mapping[str, Any]) -> str:
         if isinstance(error, dict):
             message = error.get("message")
             return told(message.get("value") if isinstance(message, dict) else message)
-    return told(body.get("error_description"))
+    return told(body.get("error_description") or (body["error"] if isinstance(body.get("error"), str) else None))
+
+
+def _said(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _object(body: bytes) -> dict[str, Any]:
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
+    parsed = _said(body)
     return parsed if isinstance(parsed, dict) else {}

@@ -74,6 +74,7 @@ class SharePointHost:
                 self.property_for,
             ),
             ("POST", _SITE + r"/_api/contextinfo", self.context_info),
+            ("GET", r"/_api/web", self.web),
             ("GET", _SITE + r"/_layouts/15/userphoto\.aspx", self.user_photo),
             ("GET", r"/_vti_bin/afdcache\.ashx/_userprofile/userphoto\.jpg", self.cached_photo),
             ("GET", re.escape(LIBRARY) + r"/.+", self.library_file),
@@ -207,9 +208,10 @@ class SharePointHost:
 
     def _api_file(self, request: Request) -> Rendition:
         self.access.files(request)
-        found = self._file(self._file_path(request))
+        path = self._file_path(request)
+        found = self._file(path)
         if found is None:
-            raise _file_not_found(request)
+            raise _file_not_found(request, path, "de-DE" if self.geo == "satellite" else "en-US")
         return found
 
     def _file_path(self, request: Request) -> str:
@@ -223,6 +225,38 @@ class SharePointHost:
         return None if found is None else _thumb(*found)
 
     # OData
+
+    def web(self, request: Request) -> Response:
+        """The properties of the host's root web (sp-dev-docs, reference/spfx/iodataweb).
+
+        Assumption: whoever may read files may read them; the values.
+        """
+        self.access.files(request)
+        web: dict[str, Any] = {
+            "Created": "2019-05-06T08:00:00",
+            "CustomMasterUrl": "/_catalogs/masterpage/seattle.master",
+            "Description": "",
+            "Id": str(uuid.uuid5(uuid.NAMESPACE_URL, self.origin)),
+            "IsMultilingual": True,
+            "Language": 1031 if self.geo == "satellite" else 1033,
+            "LastItemModifiedDate": "2026-11-01T08:00:00Z",
+            "MasterUrl": "/_catalogs/masterpage/seattle.master",
+            "NoCrawl": False,
+            "QuickLaunchEnabled": True,
+            "RecycleBinEnabled": True,
+            "ServerRelativeUrl": "/",
+            "SiteLogoUrl": None,
+            "Title": "My Site Host" if self.my_site else "Contoso",
+            "UIVersion": 15,
+            "Url": self.origin,
+            "WebTemplate": "SPSMSITEHOST" if self.my_site else "SITEPAGEPUBLISHING",
+        }
+        chosen = _chosen(request, web)
+        asked = flavour(request)
+        if asked is Flavour.VERBOSE:
+            return sharepoint_json(request, {"d": {"__metadata": {"type": "SP.Web"}, **chosen}})
+        head = {} if asked is Flavour.NONE else {"odata.type": "SP.Web", "odata.id": f"{self.origin}/_api/Web"}
+        return sharepoint_json(request, {**head, **chosen})
 
     def context_info(self, request: Request) -> Response:
         """The form digest that some client programs send along."""
@@ -273,10 +307,18 @@ def _thumb(picture: Picture, letter: str) -> Rendition:
     return picture.at("sharepoint", wanted[-1] if wanted else sides[0]) or picture.largest("sharepoint")
 
 
-def _file_not_found(request: Request) -> RefusedError:
-    # Assumption: code and words.
-    code = "-2147024894, System.IO.FileNotFoundException"
-    return RefusedError(sharepoint_error(request, 404, code, "File Not Found."))
+def _file_not_found(request: Request, path: str = "", language: str = "en-US") -> RefusedError:
+    """The error of a file that is not there; by its path the words are in the site's language.
+
+    By path: vgrem/office365-rest-python-client#825, #479. The other code: SharePoint/sp-dev-docs#4944; that it comes
+    for a file asked for by its id is an assumption.
+    """
+    if not path:
+        code = "-2147024894, System.IO.FileNotFoundException"
+        return RefusedError(sharepoint_error(request, 404, code, "File Not Found."))
+    told = "Die Datei {} ist nicht vorhanden." if language == "de-DE" else "The file {} does not exist."
+    code = "-2130575338, Microsoft.SharePoint.SPException"
+    return RefusedError(sharepoint_error(request, 404, code, told.format(path), language))
 
 
 def _file_tag(found: Rendition) -> str:

@@ -41,10 +41,10 @@ def sharepoint_json(request: Request, value: object, status: int = 200) -> Respo
     return json_response(value, status, content_type=content_type)
 
 
-def sharepoint_error(request: Request, status: int, code: str, message: str) -> Response:
-    """An error."""
+def sharepoint_error(request: Request, status: int, code: str, message: str, language: str = "en-US") -> Response:
+    """An error, its message in the site's language."""
     member = "error" if flavour(request) is Flavour.VERBOSE else "odata.error"
-    said = {"code": code, "message": {"lang": "en-US", "value": message}}
+    said = {"code": code, "message": {"lang": language, "value": message}}
     return sharepoint_json(request, {member: said}, status)
 
 

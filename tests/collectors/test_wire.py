@@ -494,17 +494,25 @@ def sharepoint(api: Api) -> SharePoint:
         ((200, JSON, wire("sharepoint/no-profile.json")), "not_provisioned", ""),
         ((200, JSON, wire("sharepoint/no-profile-verbose.json")), "not_provisioned", ""),
         ((500, JSON, wire("sharepoint/no-profile-error.json")), "not_provisioned", ""),
+        ((404, JSON, wire("sharepoint/no-profile-error.json")), "not_provisioned", ""),
+        ((200, JSON, b"null"), "not_provisioned", ""),
+        ((200, JSON, b'{"@odata.null": true}'), "not_provisioned", ""),
+        ((200, JSON, b'{"odata.metadata": "https://x/_api/$metadata", "value": null}'), "not_provisioned", ""),
         ((500, JSON, b"{}"), "unknown", "server_error"),
         ((200, JSON, b"{}"), "unknown", "unexpected_answer"),
+        ((200, JSON, b'{"value": null, "AccountName": "adele"}'), "unknown", "unexpected_answer"),
         ((200, {"Content-Type": "text/html"}, b"<html>sign in</html>"), "unknown", "unexpected_answer"),
         ((403, JSON, b"{}"), "unknown", "HTTP 403"),
-        ((404, JSON, b"{}"), "unknown", "HTTP 404"),
+        ((403, JSON, wire("sharepoint/access-denied.json")), "unknown", "HTTP 403"),
+        ((404, JSON, b"{}"), "unknown", "unexpected_answer"),
+        ((302, {"Location": "https://a.example/"}, b""), "unknown", "unexpected_answer"),
+        ((404, JSON, wire("sharepoint/file-not-found-verbose.json")), "unknown", "HTTP 404"),
         ((429, headers("sharepoint/throttled.headers.json"), b""), "unknown", "throttled"),
     ],
 )
 def test_what_sharepoint_says_of_a_profile(start: Any, ca_bundle: Path, reply: Reply, status: str, reason: str) -> None:
-    server = start()
-    server.answers(lambda path, sent, number: reply)
+    server, web = start(), (200, JSON, wire("sharepoint/web.json"))
+    server.answers(lambda path, sent, number: web if "/_api/web" in path else reply)
     (found,) = observe(ca_bundle, server, sharepoint)
     assert (found.status, found.reason) == (status, reason)
 
@@ -572,7 +580,7 @@ def test_the_default_person_is_learned_and_never_taken_for_a_photo(start: Any, c
     people(server, lambda path: default, stored, PictureURL="")
     (found,) = observe(ca_bundle, server, sharepoint, prepare=True)
     assert found.status == "absent"
-    people(server, lambda path: default, stored)
+    people(server, lambda path: default, stored, **{"SPS-PicturePlaceholderState": "1"})
     shown, kept = observe(ca_bundle, server, sharepoint, prepare=True)
     assert (shown.picture, shown.judged, shown.status) == ("shown", True, "placeholder")
     assert (kept.picture, kept.judged, kept.status) == ("stored", False, "photo")
@@ -610,7 +618,16 @@ def test_a_404_in_the_place_of_what_is_shown_is_never_absent(start: Any, ca_bund
     ("stored", "status"),
     [
         ((404, {"Content-Type": "text/html"}, b"<html>404</html>"), "unknown"),
-        ((404, JSON, b'{"odata.error": {"code": "-2147024894, System.IO.FileNotFoundException"}}'), "absent"),
+        ((404, {"Content-Type": "text/plain"}, b""), "unknown"),
+        ((404, JSON, b'{"error": {"code": "itemNotFound", "message": "The file does not exist."}}'), "unknown"),
+        ((404, JSON, wire("sharepoint/access-denied.json")), "unknown"),
+        ((404, JSON, wire("sharepoint/file-does-not-exist.json")), "absent"),
+        ((404, JSON, wire("sharepoint/file-not-found-verbose.json")), "absent"),
+        ((404, {"Content-Type": "application/xml"}, wire("sharepoint/file-does-not-exist.xml")), "absent"),
+        (
+            (404, JSON, b'{"odata.error": {"code": "-2147024894, System.IO.FileNotFoundException", "message": "?"}}'),
+            "absent",
+        ),
     ],
 )
 def test_only_sharepoints_own_word_makes_a_stored_file_absent(

@@ -247,6 +247,30 @@ def test_files_that_are_not_there(simulated: Any) -> None:
     assert simulated.ask("sharepoint_my", f"/_api/web/GetFileByServerRelativeUrl('{missing}')/$value").status == 404
 
 
+def test_the_word_for_a_missing_file_is_in_the_sites_language(simulated: Any, wire: Any) -> None:
+    for origin, language in (("sharepoint_my", "en-US"), ("sharepoint_my_satellite", "de-DE")):
+        target = "/_api/web/GetFileByServerRelativePath(decodedurl='/User%20Photos/P/x_LThumb.jpg')/$value"
+        for flavour, member in ((NOMETADATA, "odata.error"), (VERBOSE, "error")):
+            response = simulated.ask(origin, target, headers=flavour)
+            error, expected = said(response)[member], wire("sharepoint/file-does-not-exist.json")["odata.error"]
+            assert (response.status, error["code"], error["message"]["lang"]) == (404, expected["code"], language)
+
+
+def test_the_web_of_each_host(simulated: Any, wire: Any, shape: Any) -> None:
+    expected = wire("sharepoint/web.json")
+    target = f"/_api/web?$select={','.join(expected)}"
+    for origin in ("sharepoint", "sharepoint_my", "sharepoint_my_satellite"):
+        body = said(simulated.ask(origin, target, headers=NOMETADATA))
+        assert shape(body) == shape(dict(sorted(expected.items())))
+        assert body["Url"].startswith("https://127.0.0.1:")
+        assert said(simulated.ask(origin, target, headers=VERBOSE))["d"]["Id"] == body["Id"]
+    only_profiles = simulated.app_token("sharepoint", roles={"User.Read.All"})
+    denied = simulated.ask("sharepoint", target, only_profiles, headers=NOMETADATA)
+    assert (denied.status, said(denied)["odata.error"]["code"]) == (
+        403, wire("sharepoint/access-denied.json")["odata.error"]["code"],
+    )  # fmt: skip
+
+
 def test_files_need_a_role_of_their_own(simulated: Any) -> None:
     only_profiles = simulated.app_token("sharepoint_my", roles={"User.Read.All"})
     assert simulated.ask("sharepoint_my", quote(path_of(simulated, "adele")), only_profiles).status == 403
