@@ -44,7 +44,8 @@ LEARNED = frozenset({Status.PHOTO, Status.PLACEHOLDER, Status.ABSENT, Status.UNR
 def mend(run: RunFolder, progress: Progress) -> None:
     """Judge a finished run again where verdicts are damaged and all that they were made from is whole.
 
-    Where it is not, nothing is touched: whoever reads the verdicts says what is wrong with them, or that there are none.
+    Where it is not, nothing is touched: whoever reads the verdicts says what is wrong with them.
+    An unfinished run has none yet.
     """
     if not run.finished:
         return

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import random
-import resource
 import shutil
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests import forked
 from tests.journeys.conftest import Command, parts_of, start_audit, wait_until
 from tests.soak.kills import SHARD_USERS, Unbroken, differences, kill_and_resume, unbroken
 
@@ -32,18 +31,24 @@ def whole(served: Any, tmp_path_factory: pytest.TempPathFactory) -> Unbroken:
     return unbroken(served, tmp_path_factory.mktemp("whole") / "run")
 
 
+CONFINED = """
+import resource, sys
+limit = int(sys.argv.pop(1))
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+from auditor.__main__ import main
+main()
+"""
+
+
 def audit(served: Any, path: Path, limit: int | None = None) -> subprocess.CompletedProcess[str]:
     """An audit whose files may have at most so many bytes."""
-
-    def confine() -> None:
-        if limit is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    return subprocess.run(
-        [sys.executable, "-m", "auditor", "audit", "--config", str(served.config), "--run", str(path),
-         "--shard-users", str(SHARD_USERS), "--quiet"],
-        capture_output=True, text=True, check=False, preexec_fn=confine,
+    words = ["audit", "--config", str(served.config), "--run", str(path), "--shard-users", str(SHARD_USERS), "--quiet"]
+    begun = (
+        forked.begin("auditor", words) if limit is None else forked.begin("-c", [CONFINED, str(limit), *words])
     )  # fmt: skip
+    out, err = begun.communicate()
+    assert begun.returncode is not None
+    return subprocess.CompletedProcess(words, begun.returncode, out, err)
 
 
 @pytest.fixture(scope="module")

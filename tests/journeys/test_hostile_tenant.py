@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from benchmarks.hostile_tenant import ONE_BY_ONE, TOGETHER, TRICKS, Case, Hostile, hostile_tenant, play
+from benchmarks.hostile_tenant import ONE_BY_ONE, TOGETHER, TRICKS, Case, Hostile, play
+from tests.relay import hostile_tenant
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for eight audits
 QUICK = (TRICKS[6],)

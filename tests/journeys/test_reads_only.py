@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.hostile_tenant import hostile_tenant
 from tests.journeys.conftest import Command
+from tests.relay import hostile_tenant
 
 SIGN_IN = re.compile(r"/oauth2/v2\.0/(token|devicecode|authorize)$")
 """Where a token is asked for; what is posted there changes nothing in the tenant."""

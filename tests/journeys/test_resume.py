@@ -6,12 +6,12 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import forked
 from tests.journeys.conftest import Command, parts_of, start_audit, wait_until
 
 
@@ -33,7 +33,7 @@ def same(rows: dict[Any, dict[str, str]]) -> dict[Any, dict[str, str]]:
     }
 
 
-def start_and_kill(served: Any, path: Path, parts: int, how: signal.Signals) -> subprocess.Popen[str]:
+def start_and_kill(served: Any, path: Path, parts: int, how: signal.Signals) -> forked.Going:
     """Start an audit, and stop it once the manifest names so many parts."""
     process = start_audit(served, path, "--shard-users", "4")
     wait_until(process, lambda: (path / "manifest.json").exists() and len(parts_of(path)) >= parts)
