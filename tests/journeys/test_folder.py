@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no such limit
 
 @pytest.fixture(scope="module")
 def served(tenant: Any) -> Any:
-    return tenant(users=24, seed=11, request_log=True)
+    return tenant(users=12, seed=11, request_log=True)
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +53,10 @@ def audit(served: Any, path: Path, limit: int | None = None) -> subprocess.Compl
 
 @pytest.fixture(scope="module")
 def killed(served: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that was killed once 20 parts were there."""
+    """A run that was killed once half of its parts were there."""
     path = tmp_path_factory.mktemp("killed") / "run"
     process = start_audit(served, path, "--shard-users", str(SHARD_USERS), "--quiet")
-    wait_until(process, lambda: len(parts_of(path)) >= 20)
+    wait_until(process, lambda: len(parts_of(path)) >= 10)
     process.kill()
     process.communicate()
     assert process.returncode < 0, "it was over before it could be killed"

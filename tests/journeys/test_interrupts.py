@@ -57,7 +57,7 @@ main()
 
 @pytest.fixture(scope="module")
 def served(tenant: Any) -> Any:
-    return tenant(users=16, seed=7)
+    return tenant(users=10, seed=7)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def audit(served: Any, command: Command, script: str, *given: object, anew: bool
     return Outcome(done.returncode, out, err, path)
 
 
-@pytest.mark.parametrize("module", ["auditor.cli", "auditor.cli.audit", "pandas"])
+@pytest.mark.parametrize("module", ["auditor.cli", pytest.param("auditor.cli.audit", marks=pytest.mark.soak), "pandas"])
 def test_an_interrupt_while_the_program_is_loaded(served: Any, command: Command, module: str) -> None:
     done = audit(served, command, AT_IMPORT, module, anew=True)
     assert done.code == 130

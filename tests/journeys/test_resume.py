@@ -116,13 +116,20 @@ def test_a_finished_run_is_refused_by_audit_and_only_drawn_again_by_resume(
 def test_a_run_is_not_resumed_under_another_question(served: Any, tenant: Any, command: Command) -> None:
     path = command.folder / "killed"
     start_and_kill(served, path, 8, signal.SIGKILL).communicate()
-    done = command("resume", path, "--config", tenant(users=40, seed=2, scenarios="plain").config)
+    done = command("resume", path, "--config", tenant(users=2, seed=2, scenarios="plain").config)
     assert done.code == 2
     assert "tenant" in done.err
 
 
-@pytest.mark.parametrize("words", [("report",), ("resume",)])
-@pytest.mark.parametrize("how", ["flipped", "gone"])
+@pytest.mark.parametrize(
+    ("words", "how"),
+    [
+        (("report",), "flipped"),
+        (("resume",), "gone"),
+        pytest.param(("report",), "gone", marks=pytest.mark.soak),
+        pytest.param(("resume",), "flipped", marks=pytest.mark.soak),
+    ],
+)
 def test_a_finished_run_with_damaged_verdicts_is_judged_again_from_what_was_collected(
     served: Any, uninterrupted: Any, command: Command, words: tuple[str], how: str
 ) -> None:
