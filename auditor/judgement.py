@@ -51,7 +51,10 @@ def mend(run: RunFolder, progress: Progress) -> None:
     """Judge a finished run again where verdicts are damaged and all that they were made from is whole.
 
     Where it is not, nothing is touched: whoever reads the verdicts says what is wrong with them.
+    An unfinished run has none yet.
     """
+    if not run.finished:
+        return
     problems = {verdicts_part(shard): run.problem_of(verdicts_part(shard)) for shard in range(run.shards)}
     if not any(problems.values()) or run.manifest.get("recipe") != RECIPE:
         return

@@ -392,6 +392,22 @@ class Case:
     """Copies called absent or not provisioned that an honest tenant's audit did not call so."""
 
 
+Run = Callable[[Sequence[str], Mapping[str, str]], "subprocess.CompletedProcess[str]"]
+Begin = Callable[[Sequence[str], Path], Any]
+
+
+def run_anew(words: Sequence[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run these words in a process of its own, with this environment alone."""
+    return subprocess.run(
+        words, env=dict(env), capture_output=True, text=True, encoding="utf-8", check=False, timeout=280
+    )
+
+
+def begin_anew(words: Sequence[str], folder: Path) -> subprocess.Popen[str]:
+    """Start what goes on until it is signalled."""
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+
+
 @dataclass
 class Hostile:
     """A tenant, its relay and the traps; `audit` runs the installed command against them."""
@@ -403,6 +419,7 @@ class Hostile:
     """What the tenant says of itself (tenant.json)."""
     config: Path
     direct_config: Path
+    run: Run = run_anew
     count: int = 0
 
     def audit(
@@ -426,14 +443,13 @@ class Hostile:
         kept = {
             name: os.environ[name] for name in ("PATH", "PYTHONPATH", "SYSTEMROOT", "TEMP", "TMP") if name in os.environ
         }
-        done = subprocess.run(
+        done = self.run(
             [*command, "audit", "--config", str(self.config if sign_in else self.direct_config), "--run", str(run)],
-            env={
+            {
                 **kept, "HOME": str(home), "USERPROFILE": str(home), "NO_COLOR": "1",
                 "PHOTO_AUDITOR_NETWORK_PACE": "none", "HTTPS_PROXY": proxy, "HTTP_PROXY": proxy, "ALL_PROXY": proxy,
                 **(env or {}),
             },
-            capture_output=True, text=True, encoding="utf-8", check=False, timeout=280,
         )  # fmt: skip
         caught = [data for one in self.traps for data in one.caught]
         secrets = sum(bool(_SECRETS.search(data)) for data in caught) + len(self.relay.strangers) - before
@@ -442,12 +458,22 @@ class Hostile:
 
 @contextlib.contextmanager
 def hostile_tenant(
-    folder: Path, users: int = 120, seed: int = 4, *, words: Sequence[str] = (), relay_of: type[Relay] = Relay
+    folder: Path,
+    users: int = 120,
+    seed: int = 4,
+    *,
+    words: Sequence[str] = (),
+    relay_of: type[Relay] = Relay,
+    run: Run = run_anew,
+    begin: Begin = begin_anew,
 ) -> Iterator[Hostile]:
-    """A simulated tenant (`words`: more options of `simulate`) behind a relay, with the traps set."""
+    """A simulated tenant (`words`: more options of `simulate`) behind a relay, with the traps set.
+
+    `run` and `begin` start the processes.
+    """
     out = folder / "tenant"
     command = [*_COMMAND, "simulate", "--users", str(users), "--seed", str(seed), "--out", str(out), *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = begin(command, folder)
     assert process.stdout is not None
     try:
         info = json.loads(process.stdout.readline() or "{}")
@@ -475,10 +501,10 @@ def hostile_tenant(
                 config.write_text(
                     text.replace(f'"{true["identity"]}"', f'"{relay.seen["identity"]}"'), encoding="utf-8"
                 )
-                yield Hostile(folder, relay, (tls, plain, proxy), info, config, direct)
+                yield Hostile(folder, relay, (tls, plain, proxy), info, config, direct, run)
     finally:
         process.send_signal(signal.SIGTERM if os.name == "nt" else signal.SIGINT)
-        process.communicate(timeout=60)
+        process.wait(60)
 
 
 Rows = dict[tuple[str, str], dict[str, str]]

@@ -13,6 +13,7 @@ import atexit
 import multiprocessing
 import os
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import IO, Any
 
 Program = str
-"""`auditor`, or `auditor.cli.simulate`: what `python -m` would run."""
+"""`auditor`, or `auditor.cli.simulate`: what `python -m` would run; `-c`: the script that is the first word."""
 _STEERS = ("PYTHON", "LC_", "LANG")
 
 
@@ -34,9 +35,7 @@ def run(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run to the end: exit code (negative for a signal), standard output, standard error."""
     if not _forks(env):
-        return subprocess.run(
-            [sys.executable, "-m", program, *words], env=dict(env), cwd=cwd, capture_output=True, check=False
-        )
+        return subprocess.run(_anew(program, words), env=dict(env), cwd=cwd, capture_output=True, check=False)
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
         started = _process(program, words, env, cwd, out, err)
@@ -47,15 +46,15 @@ def run(
 class Started:
     """A program that goes on: as much of `subprocess.Popen` as the tests use."""
 
-    def __init__(self, process: Any, fifo: Path) -> None:
-        self._process, self._fifo = process, fifo
+    def __init__(self, process: Any, out: Path, err: Path) -> None:
+        self._process, self._out, self._err = process, out, err
         self._stdout: IO[str] | None = None
 
     @property
     def stdout(self) -> IO[str]:
         """Its standard output; waits until it has begun."""
         if self._stdout is None:
-            self._stdout = self._fifo.open(encoding="utf-8")
+            self._stdout = self._out.open(encoding="utf-8")
         return self._stdout
 
     @property
@@ -87,18 +86,58 @@ class Started:
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """Its standard output and error, once it has ended."""
+        self.wait(timeout)
+        return self._out.read_text(encoding="utf-8"), self._err.read_text(encoding="utf-8")
+
 
 def start(program: Program, words: Sequence[str], cwd: Path, err: Path) -> Started | subprocess.Popen[str]:
     """Start what goes on until it is signalled, in our own environment."""
     if not _forks(os.environ):
         with err.open("w") as errors:
             return subprocess.Popen(
-                [sys.executable, "-m", program, *words], stdout=subprocess.PIPE, stderr=errors, text=True,
-                encoding="utf-8", cwd=cwd,
-            )  # fmt: skip
+                _anew(program, words), stdout=subprocess.PIPE, stderr=errors, text=True, encoding="utf-8", cwd=cwd
+            )
     fifo = err.with_suffix(".stdout")
     os.mkfifo(fifo)
-    return Started(_process(program, words, dict(os.environ), cwd, fifo, err), fifo)
+    return Started(_process(program, words, dict(os.environ), cwd, fifo, err), fifo, err)
+
+
+Going = Started | subprocess.Popen[str]
+
+
+def begin(program: Program, words: Sequence[str], env: Mapping[str, str] | None = None) -> Going:
+    """Start what ends by itself or is killed, in this folder; what it prints is there when it has ended."""
+    given = dict(os.environ if env is None else env)
+    if not _forks(given):
+        return subprocess.Popen(
+            _anew(program, words), env=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            encoding="utf-8",
+        )  # fmt: skip
+    folder = Path(tempfile.mkdtemp(prefix="begun-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    out, err = folder / "out", folder / "err"
+    return Started(_process(program, words, given, Path.cwd(), out, err), out, err)
+
+
+def on_a_terminal(program: Program, words: Sequence[str], env: Mapping[str, str], terminal: Path) -> tuple[int, str]:
+    """Run to the end with that terminal as standard error: exit code, standard output."""
+    if not _forks(env):
+        with terminal.open("w") as shown:
+            done = subprocess.run(
+                _anew(program, words), env=dict(env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=shown,
+                text=True, encoding="utf-8", check=False, timeout=120,
+            )  # fmt: skip
+        return done.returncode, done.stdout
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "out")
+        started = Started(_process(program, words, env, Path.cwd(), out, terminal), out, out)
+        return started.wait(120), out.read_text(encoding="utf-8")
+
+
+def _anew(program: Program, words: Sequence[str]) -> list[str]:
+    return [sys.executable, *((program,) if program == "-c" else ("-m", program)), *words]
 
 
 def _forks(env: Mapping[str, str]) -> bool:
@@ -140,7 +179,10 @@ def _become(program: Program, words: list[str], env: dict[str, str], cwd: str, o
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.argv = [program, *words]
     try:
-        if program == "auditor":
+        if program == "-c":
+            sys.argv = [program, *words[1:]]
+            exec(words[0], {"__name__": "__main__"})
+        elif program == "auditor":
             runpy.run_module(program, run_name="__main__")
         else:
             from auditor.cli.simulate import command

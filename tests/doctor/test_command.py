@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.hostile_tenant import Hostile, hostile_tenant
+from benchmarks.hostile_tenant import Hostile
 from tests.journeys.conftest import Command, on_a_terminal
 from tests.journeys.test_no_secret import leaks, secrets_of
 from tests.journeys.test_reads_only import could_write
+from tests.relay import hostile_tenant
 
 
 @pytest.fixture

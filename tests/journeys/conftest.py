@@ -7,7 +7,6 @@ import csv
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -81,25 +80,19 @@ def on_a_terminal(words: list[str], env: dict[str, str], folder: Path) -> tuple[
                 shown.extend(more)
 
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "auditor", *words], stdout=subprocess.PIPE, stderr=theirs, stdin=subprocess.DEVNULL,
-        env={**kept, "HOME": str(folder), "NO_COLOR": "1", **env}, text=True, encoding="utf-8",
-    )  # fmt: skip
-    os.close(theirs)
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
-    out, _ = process.communicate(timeout=120)
+    given = {**kept, "HOME": str(folder), "NO_COLOR": "1", **env}
+    code, out = forked.on_a_terminal("auditor", words, given, Path(os.ttyname(theirs)))
+    os.close(theirs)
     reader.join(5)
     os.close(ours)
-    return process.returncode, out, shown.decode("utf-8", "replace")
+    return code, out, shown.decode("utf-8", "replace")
 
 
-def start_audit(served: Any, path: Path, *words: str) -> subprocess.Popen[str]:
+def start_audit(served: Any, path: Path, *words: str) -> forked.Going:
     """An audit in a process of its own, to be stopped while it is at it."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "auditor", "audit", "--config", str(served.config), "--run", str(path), *words],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    return forked.begin("auditor", ["audit", "--config", str(served.config), "--run", str(path), *words])
 
 
 def parts_of(path: Path) -> list[str]:
@@ -108,7 +101,7 @@ def parts_of(path: Path) -> list[str]:
     return sorted(json.loads(file.read_text(encoding="utf-8"))["parts"]) if file.exists() else []
 
 
-def wait_until(process: subprocess.Popen[Any], reached: Callable[[], bool]) -> None:
+def wait_until(process: forked.Going, reached: Callable[[], bool]) -> None:
     """Until that holds or the process has ended. Asks now and then only: the processor is for what is waited for."""
     while process.poll() is None and not reached():
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -15,9 +15,10 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from benchmarks.hostile_tenant import Hostile, hostile_tenant
+from benchmarks.hostile_tenant import Hostile
 from tests.journeys.conftest import Command, on_a_terminal
 from tests.journeys.test_no_secret import leaks, secrets_of, written
+from tests.relay import hostile_tenant
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no pseudo-terminals on this platform")
 

@@ -29,7 +29,7 @@ until = {until}
 
 @pytest.fixture(scope="module")
 def served(tenant: Any) -> Any:
-    return tenant(users=40, seed=11)
+    return tenant(users=12, seed=11, scenarios="in_step,swapped,missing_sharepoint")
 
 
 @pytest.fixture(scope="module")

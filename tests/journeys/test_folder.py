@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import random
-import resource
 import shutil
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests import forked
 from tests.journeys.conftest import Command, parts_of, start_audit, wait_until
 from tests.soak.kills import SHARD_USERS, Unbroken, differences, kill_and_resume, unbroken
 
@@ -24,7 +23,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no such limit
 
 @pytest.fixture(scope="module")
 def served(tenant: Any) -> Any:
-    return tenant(users=24, seed=11, request_log=True)
+    return tenant(users=12, seed=11, request_log=True)
 
 
 @pytest.fixture(scope="module")
@@ -32,26 +31,32 @@ def whole(served: Any, tmp_path_factory: pytest.TempPathFactory) -> Unbroken:
     return unbroken(served, tmp_path_factory.mktemp("whole") / "run")
 
 
+CONFINED = """
+import resource, sys
+limit = int(sys.argv.pop(1))
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+from auditor.__main__ import main
+main()
+"""
+
+
 def audit(served: Any, path: Path, limit: int | None = None) -> subprocess.CompletedProcess[str]:
     """An audit whose files may have at most so many bytes."""
-
-    def confine() -> None:
-        if limit is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    return subprocess.run(
-        [sys.executable, "-m", "auditor", "audit", "--config", str(served.config), "--run", str(path),
-         "--shard-users", str(SHARD_USERS), "--quiet"],
-        capture_output=True, text=True, check=False, preexec_fn=confine,
+    words = ["audit", "--config", str(served.config), "--run", str(path), "--shard-users", str(SHARD_USERS), "--quiet"]
+    begun = (
+        forked.begin("auditor", words) if limit is None else forked.begin("-c", [CONFINED, str(limit), *words])
     )  # fmt: skip
+    out, err = begun.communicate()
+    assert begun.returncode is not None
+    return subprocess.CompletedProcess(words, begun.returncode, out, err)
 
 
 @pytest.fixture(scope="module")
 def killed(served: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that was killed once 20 parts were there."""
+    """A run that was killed once half of its parts were there."""
     path = tmp_path_factory.mktemp("killed") / "run"
     process = start_audit(served, path, "--shard-users", str(SHARD_USERS), "--quiet")
-    wait_until(process, lambda: len(parts_of(path)) >= 20)
+    wait_until(process, lambda: len(parts_of(path)) >= 10)
     process.kill()
     process.communicate()
     assert process.returncode < 0, "it was over before it could be killed"

@@ -20,7 +20,8 @@ from xml.sax.saxutils import escape
 import httpx
 import pytest
 
-from benchmarks.hostile_tenant import Hostile, Relay, Rows, hostile_tenant, rows_of
+from benchmarks.hostile_tenant import Hostile, Relay, Rows, rows_of
+from tests.relay import hostile_tenant
 from tests.runs.test_hostile_text import UNSEEN
 
 PEOPLE: tuple[tuple[str, str], ...] = (

@@ -8,16 +8,21 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from benchmarks.hostile_tenant import ONE_BY_ONE, TOGETHER, TRICKS, Case, Hostile, hostile_tenant, play
+from benchmarks.hostile_tenant import ONE_BY_ONE, TOGETHER, TRICKS, Case, Hostile, play
+from tests.relay import hostile_tenant
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for eight audits
+USERS = 2 * len(TRICKS)
+"""Everyone has a photo everywhere, so that every trick meets two; some have it on a satellite."""
 QUICK = (TRICKS[6],)
 """For places where a trick takes an audit of its own; `benchmarks/hostile_tenant.py` plays them all."""
 
 
 @pytest.fixture(scope="module")
 def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
-    with hostile_tenant(tmp_path_factory.mktemp("hostile"), users=70, seed=4) as running:
+    with hostile_tenant(
+        tmp_path_factory.mktemp("hostile"), users=USERS, seed=4, words=("--scenarios", "in_step")
+    ) as running:
         yield running
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests import forked
 from tests.journeys.conftest import Command, Outcome
 from tests.journeys.test_resume import same
 
@@ -56,7 +57,7 @@ main()
 
 @pytest.fixture(scope="module")
 def served(tenant: Any) -> Any:
-    return tenant(users=16, seed=7)
+    return tenant(users=10, seed=7)
 
 
 @pytest.fixture(scope="module")
@@ -64,21 +65,23 @@ def uninterrupted(served: Any, tmp_path_factory: pytest.TempPathFactory) -> Outc
     return Command(tmp_path_factory.mktemp("whole"))("audit", "--config", served.config, "--shard-users", "5")
 
 
-def audit(served: Any, command: Command, script: str, *given: object) -> Outcome:
-    """An audit in which a script of ours chooses the moment of the interrupt."""
+def audit(served: Any, command: Command, script: str, *given: object, anew: bool = False) -> Outcome:
+    """An audit in which a script of ours chooses the moment of the interrupt; `anew`: in a new interpreter."""
     path = command.folder / "run"
     words = ["audit", "--config", str(served.config), "--run", str(path), "--shard-users", "5", "--quiet"]
-    done = subprocess.run(
-        [sys.executable, "-c", script, *map(str, given), *words],
-        capture_output=True, text=True, encoding="utf-8", check=False,
-    )  # fmt: skip
-    assert not [word for word in ("Traceback", "Warning", "ignored", "never") if word in done.stderr], done.stderr
-    return Outcome(done.returncode, done.stdout, done.stderr, path)
+    asked = [script, *map(str, given), *words]
+    if anew:
+        done = subprocess.run([sys.executable, "-c", *asked], capture_output=True, check=False)
+    else:
+        done = forked.run("-c", asked, os.environ, command.folder)
+    out, err = done.stdout.decode(), done.stderr.decode()
+    assert not [word for word in ("Traceback", "Warning", "ignored", "never") if word in err], err
+    return Outcome(done.returncode, out, err, path)
 
 
-@pytest.mark.parametrize("module", ["auditor.cli", "auditor.cli.audit", "pandas"])
+@pytest.mark.parametrize("module", ["auditor.cli", pytest.param("auditor.cli.audit", marks=pytest.mark.soak), "pandas"])
 def test_an_interrupt_while_the_program_is_loaded(served: Any, command: Command, module: str) -> None:
-    done = audit(served, command, AT_IMPORT, module)
+    done = audit(served, command, AT_IMPORT, module, anew=True)
     assert done.code == 130
     assert done.err == "photo-auditor: Interrupted.\n"
     assert not done.run.exists()
@@ -135,7 +138,7 @@ def test_an_interrupt_at_any_later_moment_says_how_to_go_on(
 
 
 def test_an_interrupt_when_all_is_said_changes_nothing(served: Any, command: Command, uninterrupted: Outcome) -> None:
-    done = audit(served, command, AT_CALL, "threading:_shutdown", 0, 2)
+    done = audit(served, command, AT_CALL, "threading:_shutdown", 0, 2, anew=True)
     assert (done.code, done.err) == (uninterrupted.code, "")
 
 

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from auditor.cli.ending import place_of
-from benchmarks.hostile_tenant import TOGETHER, Hostile, Relay, hostile_tenant
+from benchmarks.hostile_tenant import TOGETHER, Hostile, Relay
+from tests.relay import hostile_tenant
 
 CRASH = """
 import itertools, sys, httpx

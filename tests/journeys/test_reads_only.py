@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.hostile_tenant import hostile_tenant
 from tests.journeys.conftest import Command
+from tests.relay import hostile_tenant
 
 SIGN_IN = re.compile(r"/oauth2/v2\.0/(token|devicecode|authorize)$")
 """Where a token is asked for; what is posted there changes nothing in the tenant."""
@@ -34,7 +34,7 @@ def could_write(request: dict[str, Any], origin: str) -> bool:
     ids=["ordinary", "failing", "EWS off"],
 )
 def test_no_request_of_an_audit_could_write(tenant: Any, command: Command, options: dict[str, str]) -> None:
-    served = tenant(users=24, seed=12, request_log=True, fresh=True, **options)
+    served = tenant(users=20, seed=12, request_log=True, fresh=True, **options)
     done = command("audit", "--config", served.config, "--include", "guests,shared,rooms,disabled")
     asked = served.requests()
     assert len(asked) > 80, done.err
@@ -46,7 +46,7 @@ def test_no_request_of_an_audit_could_write(tenant: Any, command: Command, optio
 @pytest.mark.parametrize("protocol", ["soap", "rest"])
 def test_every_question_to_exchange_is_for_a_photo(command: Command, protocol: str) -> None:
     """A SOAP request says in its body what it does: what was sent is seen by what stands between."""
-    with hostile_tenant(command.folder, users=12, seed=3) as relayed:
+    with hostile_tenant(command.folder, users=8, seed=3) as relayed:
         text = relayed.direct_config.read_text(encoding="utf-8")
         relayed.direct_config.write_text(text.replace("[exchange]\n", f'[exchange]\nprotocol = "{protocol}"\n'))
         relayed.audit(())

@@ -6,12 +6,12 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import forked
 from tests.journeys.conftest import Command, parts_of, start_audit, wait_until
 
 
@@ -33,7 +33,7 @@ def same(rows: dict[Any, dict[str, str]]) -> dict[Any, dict[str, str]]:
     }
 
 
-def start_and_kill(served: Any, path: Path, parts: int, how: signal.Signals) -> subprocess.Popen[str]:
+def start_and_kill(served: Any, path: Path, parts: int, how: signal.Signals) -> forked.Going:
     """Start an audit, and stop it once the manifest names so many parts."""
     process = start_audit(served, path, "--shard-users", "4")
     wait_until(process, lambda: (path / "manifest.json").exists() and len(parts_of(path)) >= parts)
@@ -116,13 +116,20 @@ def test_a_finished_run_is_refused_by_audit_and_only_drawn_again_by_resume(
 def test_a_run_is_not_resumed_under_another_question(served: Any, tenant: Any, command: Command) -> None:
     path = command.folder / "killed"
     start_and_kill(served, path, 8, signal.SIGKILL).communicate()
-    done = command("resume", path, "--config", tenant(users=40, seed=2, scenarios="plain").config)
+    done = command("resume", path, "--config", tenant(users=2, seed=2, scenarios="plain").config)
     assert done.code == 2
     assert "tenant" in done.err
 
 
-@pytest.mark.parametrize("words", [("report",), ("resume",)])
-@pytest.mark.parametrize("how", ["flipped", "gone"])
+@pytest.mark.parametrize(
+    ("words", "how"),
+    [
+        (("report",), "flipped"),
+        (("resume",), "gone"),
+        pytest.param(("report",), "gone", marks=pytest.mark.soak),
+        pytest.param(("resume",), "flipped", marks=pytest.mark.soak),
+    ],
+)
 def test_a_finished_run_with_damaged_verdicts_is_judged_again_from_what_was_collected(
     served: Any, uninterrupted: Any, command: Command, words: tuple[str], how: str
 ) -> None:

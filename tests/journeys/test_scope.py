@@ -15,13 +15,14 @@ from auditor.simulator.graph_users import PROPERTIES
 from auditor.simulator.population import make_tenant
 from tests.journeys.conftest import Command, Outcome
 
-USERS = 120
+USERS = 48
+CLASSES = "guest,external_member,disabled,unlicensed,shared_mailbox,room_mailbox,equipment_mailbox"
 QUICK = ("--workload", "entra", "--photos", "none")
 
 
 @pytest.fixture(scope="module")
 def served(tenant: Any) -> Any:
-    return tenant(users=USERS, seed=11)
+    return tenant(users=USERS, seed=11, scenarios=f"in_step,{CLASSES}")
 
 
 @pytest.fixture(scope="module")

@@ -171,6 +171,24 @@ def zipped(before: bytes) -> bytes:
 
 
 Case = tuple[str, Callable[[], bytes]]
+OF_A_KIND = {
+    "JPEG: 64 million pixels, progressive",
+    "JPEG: 100,000 scans behind a thumbnail",
+    "JPEG: a million comments",
+    "JPEG: 16 MB of junk",
+    "PNG: 64 million pixels",
+    "PNG: 64 million pixels of 16 bits",
+    "PNG: 64 million pixels, interlaced",
+    "PNG: 64 million pixels with a transparent colour",
+    "PNG: an international text of 300 MB",
+    "GIF: 64 million pixels",
+    "GIF: one comment in 7,000,000 blocks",
+    "GIF: 16 MB of junk",
+    "TIFF: 64 million pixels, deflated",
+    "TIFF: 64 million pixels, packed",
+    "TIFF: 64 million numbers of 32 bits",
+}
+"""Long cases with a like one that is played in the ordinary suite."""
 CASES: dict[str, Case] = {
     "JPEG: 64 million pixels": (FINGERPRINT, lambda: even("JPEG", (LARGE, LARGE))),
     "JPEG: 64 million pixels, progressive": (

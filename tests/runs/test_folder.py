@@ -25,10 +25,10 @@ def test_parts_that_are_written_by_several_threads_are_all_named(tmp_path: Path)
         return observations_part(Workload.ENTRA, number) in read_manifest(run.path)["parts"]
 
     with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(write, range(240)))
+        assert all(pool.map(write, range(100)))
     run.close()
     parts = read_manifest(run.path)["parts"]
-    assert set(parts) == {observations_part(Workload.ENTRA, number) for number in range(240)}
+    assert set(parts) == {observations_part(Workload.ENTRA, number) for number in range(100)}
     assert verify(run.path).problems == ()
 
 

@@ -114,10 +114,24 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Shape:
     return Shape(drawn(tmp_path_factory.mktemp("plain"), PLAIN)["report.html"])
 
 
-@settings(max_examples=int(os.environ.get("PHOTO_AUDITOR_EXAMPLES", "25")), deadline=None)
-@given(told=st.fixed_dictionaries(dict.fromkeys(PLAIN, texts)))
+ANY_TEXTS = st.fixed_dictionaries(dict.fromkeys(PLAIN, texts))
+
+
+@settings(max_examples=8, deadline=None)
+@given(told=ANY_TEXTS)
 @example(told=dict.fromkeys(PLAIN, "one line\x85another\u2028a third"))
 def test_no_text_becomes_markup_a_formula_or_something_unseen(plain: Shape, told: dict[str, str]) -> None:
+    is_only_data(plain, told)
+
+
+@pytest.mark.soak
+@settings(max_examples=int(os.environ.get("PHOTO_AUDITOR_EXAMPLES", "100")), deadline=None)
+@given(told=ANY_TEXTS)
+def test_nor_does_any_of_many_texts(plain: Shape, told: dict[str, str]) -> None:
+    is_only_data(plain, told)
+
+
+def is_only_data(plain: Shape, told: dict[str, str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         files = drawn(Path(folder), told)
     page = Shape(files["report.html"])

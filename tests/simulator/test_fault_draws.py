@@ -115,10 +115,17 @@ CASES = {
 }
 
 
+QUICK = {*((case, "hostile") for case in CASES), ("mailboxes in SOAP", "light"), ("mailboxes in SOAP", "heavy")}
+
+
 @pytest.mark.parametrize(
-    "plan", [pytest.param(plan, marks=() if plan == "hostile" else pytest.mark.soak) for plan in NAMED]
+    ("case", "plan"),
+    [
+        pytest.param(case, plan, marks=() if (case, plan) in QUICK else pytest.mark.soak)
+        for case in CASES
+        for plan in NAMED
+    ],
 )
-@pytest.mark.parametrize("case", list(CASES))
 def test_every_500_requests_of_a_kind_hold_everything(case: str, plan: str, tmp_path: Path) -> None:
     origin, ask, asked_for, in_batch, expected = CASES[case]
     chosen = [ask(account) for account in people().accounts if asked_for(account)]
@@ -134,7 +141,7 @@ def test_every_500_requests_of_a_kind_hold_everything(case: str, plan: str, tmp_
                 assert expected - set(window) == set()
 
 
-@pytest.mark.parametrize("plan", ["heavy", "hostile"])
+@pytest.mark.parametrize("plan", [pytest.param("heavy", marks=pytest.mark.soak), "hostile"])
 def test_every_500_pages_hold_everything_and_half_of_their_faults_are_of_paging(plan: str, tmp_path: Path) -> None:
     for seed in range(SEEDS):
         faults = begun(plan, seed, tmp_path)

@@ -68,8 +68,8 @@ def test_the_photo_store_changes_what_is_served_and_nobody_s_name() -> None:
 
 
 @pytest.mark.parametrize("photo_store", PHOTO_STORES)
-@pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.parametrize("users", [200, 500, 1000])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.soak) for seed in (2, 3))])
+@pytest.mark.parametrize("users", [200, pytest.param(500, marks=pytest.mark.soak), 1000])
 def test_half_of_the_users_are_in_step(users: int, seed: int, photo_store: str) -> None:
     accounts = tenant_of(users, seed, photo_store).accounts
     assert len(accounts) == users

@@ -79,12 +79,19 @@ def of_month(month: int, store: str = "split") -> Tenant:
     return make_month(60, 4, month, photos=None, scenarios=None, photo_store=store)
 
 
-@pytest.mark.parametrize("store", ["split", "mailbox-first", "unified"])
+@pytest.mark.parametrize("store", ["split", pytest.param("mailbox-first", marks=pytest.mark.soak), "unified"])
 def test_every_picture(store: str) -> None:
     served_as_true(make_tenant(90, 4, photos=None, scenarios=None, photo_store=store))
 
 
-@pytest.mark.parametrize(("month", "store"), [(3, "split"), (3, "mailbox-first"), (4, "unified")])
+@pytest.mark.parametrize(
+    ("month", "store"),
+    [
+        (3, "split"),
+        pytest.param(3, "mailbox-first", marks=pytest.mark.soak),
+        pytest.param(4, "unified", marks=pytest.mark.soak),
+    ],
+)
 def test_every_picture_months_on(month: int, store: str) -> None:
     served_as_true(of_month(month, store))
 

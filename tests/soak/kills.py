@@ -10,8 +10,6 @@ import random
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,6 +19,8 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from tests import forked
 
 PHASES = ("listing", "collecting", "judging", "reporting")
 SHARD_USERS = 3
@@ -75,12 +75,12 @@ def kill_and_resume(served: Any, whole: Unbroken, path: Path, phase: str, rng: r
     log.seek(0, os.SEEK_END)
     # Killed before there was a manifest, there is nothing to resume, and the same command line begins again.
     words = ["resume", str(path)] if manifest else _audit(served, path)
-    done = subprocess.run([*_PROGRAM, *words, "--quiet"], capture_output=True, text=True, check=False, env=_env())
+    done = forked.run("auditor", [*words, "--quiet"], _env(), Path.cwd())
     with log:
         requests = [json.loads(line) for line in log]
-    broken = Broken(hit, len(before.parts), done.returncode, err=done.stderr)
+    broken = Broken(hit, len(before.parts), done.returncode, err=done.stderr.decode())
     if done.returncode != whole.code:
-        broken.differences.append(f"exit code {done.returncode}: {done.stderr.strip()}")
+        broken.differences.append(f"exit code {done.returncode}: {broken.err.strip()}")
         return broken
     broken.differences += differences(whole.path, path)
     if manifest.get("shards"):
@@ -101,9 +101,6 @@ def _killed(served: Any, whole: Unbroken, path: Path, phase: str, rng: random.Ra
     return process.returncode == -signal.SIGKILL
 
 
-_PROGRAM = (sys.executable, "-m", "auditor")
-
-
 def _env() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "PHOTO_AUDITOR_"))}
 
@@ -112,11 +109,8 @@ def _audit(served: Any, path: Path) -> list[str]:
     return ["audit", "--config", str(served.config), "--run", str(path), "--shard-users", str(SHARD_USERS)]
 
 
-def _start(served: Any, path: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*_PROGRAM, *_audit(served, path), "--quiet"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_env(),
-    )  # fmt: skip
+def _start(served: Any, path: Path) -> forked.Going:
+    return forked.begin("auditor", [*_audit(served, path), "--quiet"], _env())
 
 
 def _manifest(path: Path) -> dict[str, Any] | None:
@@ -136,7 +130,7 @@ def _reached(manifest: dict[str, Any], phase: str) -> bool:
     }[phase]
 
 
-def _wait(process: subprocess.Popen[str], path: Path, until: Callable[[dict[str, Any]], bool]) -> None:
+def _wait(process: forked.Going, path: Path, until: Callable[[dict[str, Any]], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
     seen = 0
     while time.monotonic() < deadline and process.poll() is None:

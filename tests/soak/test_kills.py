@@ -25,8 +25,8 @@ from tests.soak.kills import (
     unbroken,
 )
 
-USERS, MANY_USERS = 24, 64
-FEW = 3
+USERS, MANY_USERS = 15, 64
+FEW = 2
 MANY = int(os.environ.get("PHOTO_AUDITOR_SOAK_KILLS", "200"))
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on this platform")
 
