@@ -176,6 +176,7 @@ async def _list(settings: Settings, run: RunFolder, graph: Graph, progress: Prog
             "only": _only(settings),
             "counted_before": listed.before,
             "notes": list(listed.notes),
+            "listed": listed.directory,
             "largest_page": listed.largest_page,
             "full_end": listed.full_end,
             "problem_of_list": listed.problem,

@@ -124,7 +124,8 @@ async def recount(run: RunFolder, graph: Graph, progress: Progress, known: Itera
     accounts = {row["id"]: row["upn"] for row in rows if row["id"] != ERASED}
     # Who was erased from this run while it was interrupted is still in the directory, and did not join it.
     first = First(
-        int(scope.get("directory", len(rows))),
+        # Not `directory`: from that, erasures take those away whom the tenant still has.
+        int(scope.get("listed", len(rows))),
         scope.get("counted_before"),
         int(scope.get("largest_page", PAGE)),
         bool(scope.get("full_end")),
