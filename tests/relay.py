@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,7 +27,10 @@ def _run(words: Sequence[str], env: Mapping[str, str]) -> subprocess.CompletedPr
 
 def _begin(words: Sequence[str], folder: Path) -> forked.Going:
     assert words[:4] == [*_PREFIX, "simulate"]
-    return forked.start("auditor.cli.simulate", words[4:], Path.cwd(), folder / "tenant.stderr")
+    # Not in that folder: tests look at everything that is written there.
+    aside = Path(tempfile.mkdtemp(prefix="relayed-"))
+    atexit.register(shutil.rmtree, aside, ignore_errors=True)
+    return forked.start("auditor.cli.simulate", words[4:], Path.cwd(), aside / "tenant.stderr")
 
 
 hostile_tenant = partial(real.hostile_tenant, run=_run, begin=_begin)
