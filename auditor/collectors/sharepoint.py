@@ -405,12 +405,17 @@ class SharePoint:
         """
         if not self._default.nobody:
             self._default.name(users)
-        for site in self.my_sites:
-            for size in ("L", OTHER_SIZE):
-                await self._default.check(site, size)
+        try:
+            for site in self.my_sites:
+                for size in ("L", OTHER_SIZE):
+                    await self._default.check(site, size)
+            unproved = {site: True for site in self.my_sites if not await self._still_shows(site, users, heard)}
+        except ServiceError as error:
+            for user in users:
+                yield unknown(user, self.workload, heard[user.id].way, error)
+            return
         times = Counter(one.fingerprint.sha256 for one in heard.values() if one.fingerprint is not None)
         shared = frozenset(sha256 for sha256, count in times.items() if count > 1)
-        unproved = {site: True for site in self.my_sites if not await self._still_shows(site, users, heard)}
         belief = Belief(self._default, OTHER_SIZE, unproved)
         work = (self._again(user, heard[user.id], belief, shared) for user in users)
         async with aclosing(at_once(work, self.concurrency)) as results:
