@@ -41,7 +41,7 @@ from auditor.runs.files import whole_file
 from auditor.runs.folder import RunFolder, observations_part
 from auditor.services.errors import BadAnswer, FinalForWorkload, ServiceError
 from auditor.services.graph import PAGE, Graph
-from auditor.services.yammer import EngageUser, home_network
+from auditor.services.yammer import EngageUser, can_be_asked, home_network
 from auditor.shortcut import Carrying, Shortcut
 
 
@@ -504,7 +504,7 @@ def _likeliest_unlisted(run: RunFolder, accounts: Accounts, before: Collection[s
     ranked: list[list[tuple[int, str]]] = [[], [], []]
     for shard in range(run.shards):
         for user in run.users(shard):
-            if not accounts.places(user):
+            if not accounts.places(user) and any(can_be_asked(one) for one in addresses_of(user)):
                 likely = user.enabled and user.licensed and user.user_type == "Member"
                 ranked[0 if user.id in before else 1 if likely else 2].append((shard, user.id))
     picked = spread(ranked[0], ASKED_BESIDES_THE_LIST // 2)

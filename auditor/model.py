@@ -212,8 +212,8 @@ class Reason(StrEnum):
     GEO_UNKNOWN = "geo_unknown"
     """SharePoint's geos disagree about where the profile lives, or do not say."""
     UNKNOWN_ADDRESS = "unknown_address"
-    """Exchange answered 500 without a body, as documented for an address that it does not know, or cannot be asked
-    for one: it holds control characters."""
+    """Exchange answered 500 without a body, as documented for an address that it does not know; or no service can be
+    asked: the user's addresses or user principal name hold characters that no request can carry."""
     HOST_NOT_ALLOWED = "host_not_allowed"
     """The answer points to a host that this workload may not ask."""
     LIST_INCOMPLETE = "list_incomplete"

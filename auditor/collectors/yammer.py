@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol, TypeVar
 
+from auditor.addresses import askable
 from auditor.collectors.contract import (
     NOBODY_KNOWN,
     Keep,
@@ -179,7 +180,8 @@ class Yammer:
     async def not_whole(self, unlisted: Sequence[User], controls: Sequence[Account], home: str) -> ServiceError | None:
         """Why a list that ended is not believed to be whole; None where it is.
 
-        `unlisted`: a few users who are not in it and should have no account by their addresses either. `controls`:
+        `unlisted`: a few users who are not in it and should have no account by their addresses either; nobody where all
+        who can be asked for are in it. `controls`:
         accounts that are in it, of which one should be found by its address. `home`: the tenant's own network.
         """
         asked = 0
@@ -198,7 +200,7 @@ class Yammer:
                     "it ended, and a user who is not in it has an account when asked for by address",
                     reason=Reason.LIST_INCOMPLETE,
                 )
-        if asked and await self._finds_by_address(controls):
+        if (asked or not unlisted) and await self._finds_by_address(controls):
             return None
         return BadAnswer(
             "it ended, and nobody could be asked for by address to see whether it is whole",
@@ -391,7 +393,8 @@ def addresses_of(user: User) -> tuple[str, ...]:
     """By what a user is looked for, the best first; lower case, and none that is another account's."""
     if user.asked_by or user.mail_of_another:
         return user.asked_by or (user.upn.strip().lower(),)
-    return tuple(dict.fromkeys(one.strip().lower() for one in (user.mail, user.upn, *user.addresses) if one.strip()))
+    known = (user.mail, user.upn, *user.addresses)
+    return tuple(dict.fromkeys(address for one in known if (address := askable(one))))
 
 
 def chosen(found: Iterable[list[A]], home: str = "") -> list[A]:
@@ -480,6 +483,13 @@ def join(user: User, candidates: Sequence[Found], way: Way, at: datetime | None 
         return [
             observed(
                 user, Workload.YAMMER, Status.UNKNOWN, way, reason=Reason.AMBIGUOUS, detail=ONLY_ANOTHERS_MAIL, at=at
+            )
+        ]
+    if not candidates and not addresses_of(user):
+        # Whoever has no address that can be asked for may have an account all the same.
+        return [
+            observed(
+                user, Workload.YAMMER, Status.UNKNOWN, way, reason=Reason.UNKNOWN_ADDRESS, detail=CANNOT_BE_ASKED, at=at
             )
         ]
     if not candidates:
