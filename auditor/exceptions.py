@@ -267,11 +267,10 @@ def recorded_file(file: Path) -> dict[str, Any]:
 
 def true_here(manifest: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
     """(workload, kind) of what is so in this tenant, by the entries that held on the day on which the run began."""
-    day = day_of(manifest)
     return frozenset(
         (str(workload), str(kind))
         for entry in manifest.get(EXCEPTIONS, {}).get(TRUE_HERE, ())
-        if date.fromisoformat(entry["until"]) >= day
+        if date.fromisoformat(entry["until"]) >= day_of(manifest)
         for workload in entry["workload"]
         for kind in entry["kind"]
     )

@@ -36,7 +36,7 @@ from auditor.collectors.sharepoint_judging import DEFAULT_LOOKS, Belief, Heard, 
 from auditor.collectors.sharepoint_reading import alike, read
 from auditor.model import OWN, Fingerprint, Observation, Picture, Reason, Status, User, Way, Workload
 from auditor.services.errors import BadAnswer, FinalForWorkload, HostRefused, ServiceError
-from auditor.services.origins import BadOrigin, origin_of
+from auditor.services.origins import BadOrigin, NotAHost
 from auditor.services.retries import one_user
 from auditor.services.sharepoint import People, ProfileAnswer, host_origin, picture_moment
 
@@ -227,6 +227,9 @@ class SharePoint:
             why = ""
             if heard.of_another and self._strangers[heard.owner] >= SAME_STRANGER and heard.owner:
                 why = "SharePoint gave the profile of one and the same other account for several users"
+            elif heard.refused and not self._known:
+                # Nobody was ever let see a profile: that is a policy, and is told of the whole tenant.
+                why = ""
             elif row >= STRANGE_IN_A_ROW or (everyone and (heard.of_another or heard.refused)):
                 why = "SharePoint gave no profile of their own for many users in a row"
             elif gone >= LOST_IN_A_ROW:
@@ -363,14 +366,12 @@ class SharePoint:
                 raise BadAnswer("the profile does not say on which geo it lives", reason=Reason.GEO_UNKNOWN)
             return profile, self.my_sites[0]
         try:
-            site = origin_of(host)
-        except BadOrigin as error:
-            raise HostRefused(f"the profile names a My Site host that is not asked: {error}") from None
-        try:
-            host_origin(host)
-        except BadOrigin as error:
+            site = host_origin(host)
+        except NotAHost as error:
             told = f"the profile does not say on which geo it lives: {error}"
             raise BadAnswer(told, reason=Reason.GEO_UNKNOWN) from None
+        except BadOrigin as error:
+            raise HostRefused(f"the profile names a My Site host that is not asked: {error}") from None
         if site not in self.my_sites:
             raise HostRefused(
                 f"the profile lives on {site}, which is not among sharepoint.my_sites",

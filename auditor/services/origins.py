@@ -17,6 +17,10 @@ class BadOrigin(ValueError):
     """A URL that no request is ever sent to; the message names why."""
 
 
+class NotAHost(BadOrigin):
+    """What stands where a host should cannot be one."""
+
+
 def origin_of(url: str) -> str:
     """`https://host[:port]` of an absolute URL, lower case, without the default port.
 
@@ -40,7 +44,7 @@ def origin_of(url: str) -> str:
     if not host:
         raise BadOrigin("the URL names no host")
     if not _can_be_a_host(host):
-        raise BadOrigin("the URL names a host that cannot be one")
+        raise NotAHost("the URL names a host that cannot be one")
     if ":" in host:
         host = f"[{host}]"
     return f"https://{host}" if port in (None, 443) else f"https://{host}:{port}"

@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 from auditor.model import Reason
 from auditor.services.errors import BadAnswer, HostRefused
 from auditor.services.http import MAX_PICTURE, Answer, Web
-from auditor.services.origins import BadOrigin, origin_of
+from auditor.services.origins import BadOrigin, NotAHost, origin_of
 from auditor.services.pacing import PEOPLE
 from auditor.services.text import told
 from auditor.services.whole import json_answer, picture_answer
@@ -134,12 +134,12 @@ _ANEW = {"Cache-Control": "no-cache"}
 def host_origin(url: str) -> str:
     """The origin of an address that a profile names; the path behind it may hold what no URL may.
 
-    Raises `BadOrigin`, also for a host whose labels are not letters, digits and hyphens.
+    Raises `BadOrigin`; `NotAHost` for a host whose labels are not letters, digits and hyphens.
     """
     scheme, mark, rest = url.strip(" ").partition("://")
     origin = origin_of(scheme + mark + re.split("[/?#]", rest, maxsplit=1)[0])
     if not _HOST.fullmatch(urlsplit(origin).hostname or ""):
-        raise BadOrigin("the URL names something that is not a host")
+        raise NotAHost("the URL names something that is not a host")
     return origin
 
 

@@ -67,7 +67,9 @@ def test_shared_and_room_mailboxes_are_told_apart_when_somebody_asks(served: Any
 def test_a_mailbox_without_a_licence_is_what_its_settings_say(served: Any, command: Command) -> None:
     classes = "disabled,unlicensed,shared,rooms"
     done = command("audit", "--config", served.config, *QUICK, "--workload", "exchange", "--include", classes)
-    people = {one.id: one for one in make_tenant(USERS, 11, photos=None, scenarios=None, photo_store="split").accounts}
+    dealt = ("in_step", *CLASSES.split(","))
+    made = make_tenant(USERS, 11, photos=None, scenarios=dealt, photo_store="split")
+    people = {one.id: one for one in made.accounts}
     table = pq.read_table(done.run / "users", columns=["user_id", "enabled", "licensed", "exchange_plan", "mailbox"])
     asked = 0
     for row in table.to_pylist():
