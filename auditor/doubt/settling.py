@@ -13,7 +13,7 @@ from enum import StrEnum
 import numpy as np
 
 from auditor.doubt.answers import NEAR, Answers, Everybody, Flags, Places, apart
-from auditor.doubt.suspicion import NOTHING, ONE_PICTURE, Kind, Suspicion, suspect
+from auditor.doubt.suspicion import NOTHING, ONE_PICTURE, Kind, Suspicion, like_its_own, suspect
 from auditor.model import OWN, Decision, Fingerprint, Observation, Status, Workload
 from auditor.photos import compare
 
@@ -124,8 +124,7 @@ def unfold(everybody: Everybody, again: Again, true_here: frozenset[tuple[str, s
             wanted.setdefault(workload, set()).update(missing)
         not_believed: list[int] = []
         if outcome.settled is Settled.REPLACED:
-            heard = again[workload]
-            own |= {place: heard[place] for place in concerned if place in heard and _says_something(heard[place])}
+            own |= _instead(everybody, first, suspicion, again[workload])
             not_believed = [place for place in concerned if place not in own]
             everybody = everybody.with_answers(everybody.answers[workload].with_rows(own))
         elif outcome.settled is Settled.DOUBTFUL:
@@ -161,8 +160,22 @@ def _next(
     return None, False
 
 
-def _says_something(observation: Observation) -> bool:
-    return observation.status is not Status.UNKNOWN
+def _instead(
+    everybody: Everybody, first: Everybody, suspicion: Suspicion, again: Mapping[int, Observation]
+) -> dict[int, Observation]:
+    """What stands instead of what was heard, by place: the other way's answers, where they are any better."""
+    answers = everybody.answers[suspicion.workload]
+    their_own = like_its_own(everybody, answers)
+    found = {}
+    for place in suspicion.concerned.tolist():
+        one = again.get(place)
+        if one is None or one.status is Status.UNKNOWN:
+            continue
+        # A strange picture that comes by both ways is as strange as before.
+        strange = suspicion.kind in {Kind.ONE_PICTURE, Kind.OTHERS_PHOTOS} and not their_own[place]
+        if not (strange and _stays(first, answers, place, one)):
+            found[place] = one
+    return found
 
 
 def _settle(

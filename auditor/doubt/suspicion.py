@@ -136,7 +136,7 @@ def _pictures(everybody: Everybody, answers: Answers, order: Places) -> Iterator
     order = order[answers.phash[order] != 0]
     if len(order) < IN_A_ROW:
         return
-    strange = ~_like_its_own(everybody, answers)
+    strange = ~like_its_own(everybody, answers)
     left = strange.copy()
     for picture in _most_common(answers.phash[order[strange[order]]]):
         shows = apart(answers.phash, picture) <= ONE_PICTURE
@@ -159,7 +159,7 @@ def _pictures(everybody: Everybody, answers: Answers, order: Places) -> Iterator
         yield Suspicion(answers.workload, Kind.OTHER_PICTURES, order[alike], concerned)
 
 
-def _like_its_own(everybody: Everybody, answers: Answers) -> Flags:
+def like_its_own(everybody: Everybody, answers: Answers) -> Flags:
     """Where a copy looks like the user's reference photo, or the reference like one of the user's copies."""
     if answers.workload is everybody.reference:
         held_against = everybody.others(answers.workload)

@@ -160,6 +160,15 @@ def test_one_logo_for_everybody_is_believed_where_another_size_shows_it_too() ->
     assert (outcome.suspicion.kind, outcome.settled) == (Kind.ONE_PICTURE, Settled.BELIEVED)
 
 
+def test_the_one_picture_that_comes_by_both_ways_is_believed_of_its_owner_alone() -> None:
+    def second(workload: Workload, place: int, true: Answer) -> Answer:
+        return shows(6) if workload is SHAREPOINT and place in {5, 40} else true
+
+    world = World(USERS, lambda w, p: shows(p + 1), lies(SHAREPOINT, 0, shows(6)), second)
+    assert world.believed_falsely() == 0
+    assert world.open() == 1
+
+
 @pytest.mark.parametrize("users", [1, 2, 3, 5, 7])
 def test_numbers_prove_nothing_below_eight_users(users: int) -> None:
     world = World(users, lambda w, p: shows(p + 1), lies(EXCHANGE, 0, ABSENT), always(EXCHANGE, ABSENT))
