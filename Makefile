@@ -11,12 +11,12 @@ demo: $(STAMP)
 
 test: $(STAMP)-test
 	@sh tests/need-chromium.sh
-	$(BIN)/python -m pytest -n 4 --dist loadfile -m "not soak" $(ARGS)
+	$(BIN)/python -m pytest -n 6 --dist loadfile -m "not soak" $(ARGS)
 
 # The same, and which lines and branches it never took. What it measured stays in .coverage.
 coverage: $(STAMP)-test
 	@sh tests/need-chromium.sh
-	$(BIN)/python -m pytest -n 4 --dist loadfile -m "not soak" --cov --cov-branch --cov-report=term-missing $(ARGS)
+	$(BIN)/python -m pytest -n 6 --dist loadfile -m "not soak" --cov --cov-branch --cov-report=term-missing $(ARGS)
 
 # KILLS=50 kills and resumes fewer audits than the 200 of the ordinary soak.
 soak: $(STAMP)-test

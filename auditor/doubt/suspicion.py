@@ -151,7 +151,8 @@ def _pictures(everybody: Everybody, answers: Answers, order: Places) -> Iterator
     elsewhere = left & _somebody_elses(everybody, answers, left)
     alike = _most_of(elsewhere[order], OF, IN_A_ROW)
     if alike.any():
-        concerned = np.flatnonzero(answers.heard & ~answers.own & elsewhere)
+        # A service that mixes people up shows some of them a picture of which the owner is not recognised.
+        concerned = np.flatnonzero(answers.heard & ~answers.own & left)
         yield Suspicion(answers.workload, Kind.OTHERS_PHOTOS, order[alike], concerned)
     alike = _most_of((left & ~elsewhere)[order], OF, IN_A_ROW)
     if alike.any():

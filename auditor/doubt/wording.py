@@ -31,12 +31,12 @@ _SAID = {
     Kind.DISAGREES: "a photo that the copies do not show",
 }
 _BECAUSE = {
-    Why.NO_CONTROL: "nobody is known whom it answers rightly, so nothing shows whether it can be believed",
-    Why.CONTROL_FAILED: "users whom it had answered rightly did not get the same answer again",
-    Why.NO_ANSWER: "asked again, it gave no answer",
-    Why.SOMEBODYS_PHOTO: "the picture is one user's photo",
-    Why.BOTH_ALIKE: "asked another way, it answered everybody alike, too",
-    Why.OTHERWISE: "asked another way it answered otherwise, and of these users nothing could be learned that way",
+    Why.NO_CONTROL: "there is no user whose answer could be checked",
+    Why.CONTROL_FAILED: "users whom it had answered correctly before got another answer when they were asked again",
+    Why.NO_ANSWER: "it did not answer when it was asked again",
+    Why.SOMEBODYS_PHOTO: "the picture is one user's own photo",
+    Why.BOTH_ALIKE: "asked another way, it gave everybody the same answer again",
+    Why.OTHERWISE: "asked another way, it said something else, and nothing about these users",
 }
 
 

@@ -90,7 +90,7 @@ def test_what_does_not_answer_when_it_is_asked_again_is_not_believed(answer: str
 
 
 def test_an_ordinary_tenant_is_asked_nothing_again() -> None:
-    world = World(2_000, ordinary)
+    world = World(400, ordinary)
     assert world.settled().outcomes == ()
     assert world.asked == 0
 
@@ -132,6 +132,14 @@ def test_a_control_that_failed_goes_before_what_somebody_says() -> None:
         true_here=frozenset({("exchange", "absent"), ("exchange", "lost")}),
     )  # fmt: skip
     assert [one.why for one in world.settled().outcomes] == [Why.CONTROL_FAILED]
+    assert world.believed_falsely() == 0
+
+
+def test_a_service_that_mixes_people_up_is_not_believed_where_the_owner_is_not_recognised_either() -> None:
+    def next_one(place: int) -> Answer:
+        return shows(place + (40_001 if place % 8 == 0 else 2))
+
+    world = World(USERS, lambda w, p: shows(p + 1), lies(EXCHANGE, 0, next_one), always(EXCHANGE, next_one))
     assert world.believed_falsely() == 0
 
 
