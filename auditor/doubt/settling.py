@@ -13,7 +13,7 @@ from enum import StrEnum
 import numpy as np
 
 from auditor.doubt.answers import NEAR, Answers, Everybody, Flags, Places, apart
-from auditor.doubt.suspicion import NOTHING, ONE_PICTURE, Kind, Suspicion, like_its_own, suspect
+from auditor.doubt.suspicion import NOTHING, ONE_PICTURE, Kind, Suspicion, like_its_own, somebody_elses, suspect
 from auditor.model import OWN, Decision, Fingerprint, Observation, Status, Workload
 from auditor.photos import compare
 
@@ -165,15 +165,19 @@ def _instead(
 ) -> dict[int, Observation]:
     """What stands instead of what was heard, by place: the other way's answers, where they are any better."""
     answers = everybody.answers[suspicion.workload]
-    their_own = like_its_own(everybody, answers)
+    strange = np.zeros(len(answers.status), dtype=bool)
+    if suspicion.kind in {Kind.ONE_PICTURE, Kind.OTHERS_PHOTOS}:
+        strange[suspicion.concerned] = True
+        strange &= ~like_its_own(everybody, answers)
+    if suspicion.kind is Kind.OTHERS_PHOTOS:
+        strange &= somebody_elses(everybody, answers, strange)
     found = {}
     for place in suspicion.concerned.tolist():
         one = again.get(place)
         if one is None or one.status is Status.UNKNOWN:
             continue
         # A strange picture that comes by both ways is as strange as before.
-        strange = suspicion.kind in {Kind.ONE_PICTURE, Kind.OTHERS_PHOTOS} and not their_own[place]
-        if not (strange and _stays(first, answers, place, one)):
+        if not (strange[place] and _stays(first, answers, place, one)):
             found[place] = one
     return found
 

@@ -148,7 +148,7 @@ def _pictures(everybody: Everybody, answers: Answers, order: Places) -> Iterator
     left &= answers.holds_photo
     if not _most_of(left[order], OF, IN_A_ROW).any():
         return
-    elsewhere = left & _somebody_elses(everybody, answers, left)
+    elsewhere = left & somebody_elses(everybody, answers, left)
     alike = _most_of(elsewhere[order], OF, IN_A_ROW)
     if alike.any():
         # A service that mixes people up shows some of them a picture of which the owner is not recognised.
@@ -175,7 +175,7 @@ def like_its_own(everybody: Everybody, answers: Answers) -> Flags:
     return like | ~known
 
 
-def _somebody_elses(everybody: Everybody, answers: Answers, places: Flags) -> Flags:
+def somebody_elses(everybody: Everybody, answers: Answers, places: Flags) -> Flags:
     """Where a copy looks like another user's reference photo; for the reference: like another user's copy."""
     if answers.workload is everybody.reference:
         hashes = np.concatenate([one.phash[one.holds_photo] for one in everybody.others(answers.workload)])
