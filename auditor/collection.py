@@ -1,7 +1,7 @@
-"""Step 2 of the flow: every workload walks the shards on its own, and leaves a part for each.
+"""Step 2 of the flow: every workload walks the shards on its own, and writes one part a shard.
 
-What a part needs is in the part; killed anywhere, only the shards in flight are asked again. What `auditor.shortcut`
-knows of a copy goes to the collector with its user, and stands for what the collector then finds unchanged.
+A part is complete in itself: after a run was killed, only the shards in flight are asked again. `auditor.shortcut`
+gives the collector what is known of a user's copy; where the collector finds it unchanged, the known copy stands.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from auditor.shortcut import Carrying, Shortcut
 
 
 class Progress(Protocol):
-    """Who is told how far a step is; costs nothing to those who do not want to know."""
+    """Is told how far a step is."""
 
     def start(self, step: str, total: int | None) -> None:
         """A step begins; `total` users, or None where nobody knows."""
@@ -68,14 +68,14 @@ class Progress(Protocol):
 async def collect(
     run: RunFolder, services: Services, progress: Progress, shortcut: Shortcut | None = None
 ) -> dict[str, float]:
-    """Observe every user in every configured workload; parts that are there are not made again.
+    """Observe every user in every configured workload; existing parts are not made again.
 
     Returns how many seconds each workload took.
     """
     shortcut = shortcut or Shortcut(run)
     seconds: dict[str, float] = {}
 
-    # A coroutine is made where it is awaited: of a task that is cancelled before it began, none is left behind.
+    # The coroutine is made where it is awaited: a task that is cancelled before it began leaves none unawaited.
     async def timed(workload: Workload, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         begun = time.monotonic()
         await work()
@@ -103,7 +103,7 @@ _ACCOUNTS_FILE = "accounts.parquet"
 
 
 def remember_directory(run: RunFolder, listed: Listed) -> None:
-    """Keep what the directory's list was, for `recount`; gone when the run is finished."""
+    """Keep the directory's list for `recount`, until the run is finished."""
     if listed.accounts is None:
         return
     rows = ({"id": identity, "upn": upn} for identity, upn in listed.accounts.items())
@@ -112,7 +112,7 @@ def remember_directory(run: RunFolder, listed: Listed) -> None:
 
 
 async def recount(run: RunFolder, graph: Graph, progress: Progress, known: Iterable[str] = ()) -> None:
-    """Hold the list that the run began with against the directory as it is now, and write down what differs.
+    """Compare the list that the run began with with the present directory, and record the differences.
 
     `known`: object ids of users of an earlier run.
     """
@@ -122,9 +122,9 @@ async def recount(run: RunFolder, graph: Graph, progress: Progress, known: Itera
         return
     rows = frames.read_table(file, ["id", "upn"]).to_pylist()
     accounts = {row["id"]: row["upn"] for row in rows if row["id"] != ERASED}
-    # Who was erased from this run while it was interrupted is still in the directory, and did not join it.
+    # A user who was erased from this run while it was interrupted is still in the directory, and did not join it.
     first = First(
-        # Not `directory`: from that, erasures take those away whom the tenant still has.
+        # Not `directory`: erasures lower that number, although the tenant still has those users.
         int(scope.get("listed", len(rows))),
         scope.get("counted_before"),
         int(scope.get("largest_page", PAGE)),
@@ -158,7 +158,7 @@ async def read_again(
     shortcut: Shortcut,
     wanted: Mapping[Workload, Mapping[int, Collection[str]]],
 ) -> None:
-    """Read copies in full that were carried over; `wanted` are object ids by workload and shard."""
+    """Read copies in full that were carried over. `wanted`: object ids by workload and shard."""
     for workload, shards in wanted.items():
         for user_ids in shards.values():
             shortcut.recheck(workload, user_ids)
@@ -193,7 +193,7 @@ async def _by_shards(
         observations, refusal = await _ask(
             collector, users, carrying, refusal, partial(progress.advance, step), breaker
         )
-        # Before the part is there: a run that is killed right after the last one must know why, too.
+        # Before the part is written: a run that is killed right after its last part must still know the refusal.
         _remember(run, workload, refusal)
         if told := shortcut.count(carrying, shard):
             progress.tell(told)
@@ -206,7 +206,7 @@ async def _by_shards(
 
 
 def _carried(run: RunFolder, workload: Workload, shortcut: Shortcut) -> dict[int, set[str]]:
-    """Whose copies are carried over, by shard."""
+    """Object ids of users whose copies are carried over, by shard."""
     found = {shard: {row["user_id"] for row in shortcut.carried(workload, shard)} for shard in range(run.shards)}
     return {shard: user_ids for shard, user_ids in found.items() if user_ids}
 
@@ -219,7 +219,7 @@ async def _again(
     refusal: WorkloadRefused | None,
     wanted: Mapping[int, Collection[str]],
 ) -> WorkloadRefused | None:
-    """Read these users' copies in full, and put what is seen in the place of what was carried over."""
+    """Read these users' copies in full, and replace the observations that were carried over."""
     workload = collector.workload
     breaker = Breaker(workload)
     for shard, user_ids in wanted.items():
@@ -246,7 +246,7 @@ async def _ask(
     advance: Callable[[int], None],
     breaker: Breaker,
 ) -> tuple[list[Observation], WorkloadRefused | None]:
-    """The observations of these users, complete and in order, and what refuses the workload from now on."""
+    """The observations of these users, complete and in order, and the refusal that stands from now on, if any."""
     observations: list[Observation] = []
     if refusal is None:
         try:
@@ -270,7 +270,7 @@ async def _ask(
 
 
 IN_A_ROW = 25
-"""So many users in a row who could not be asked, each tried as often as is sensible, are a dead workload."""
+"""After this many users in a row who could not be asked, retries included, the workload is taken for dead."""
 _DEAD = frozenset({Reason.UNREACHABLE, Reason.THROTTLED, Reason.SERVER_ERROR, Reason.SIGN_IN_FAILED,
                    Reason.UNEXPECTED_ANSWER, "HTTP 401", "InvalidAuthenticationToken"})  # fmt: skip
 """Reasons that say nothing about the user and are the same for the next one."""
@@ -278,14 +278,14 @@ _DEAD = frozenset({Reason.UNREACHABLE, Reason.THROTTLED, Reason.SERVER_ERROR, Re
 
 @dataclass
 class Breaker:
-    """Ends a workload that has died: nobody else is asked, and all that is left says why."""
+    """Ends a workload that has died: no other user is asked, and the remaining users' observations say why."""
 
     workload: Workload
     in_a_row: int = 0
     broke: str = ""
 
     def see(self, observation: Observation) -> None:
-        """Count; raises `WorkloadRefused` after `IN_A_ROW` users in a row of whom nothing could be learned."""
+        """Count this user. Raises `WorkloadRefused` after `IN_A_ROW` users in a row who could not be asked."""
         if not observation.judged:
             return
         dead = observation.status is Status.UNKNOWN and observation.reason in _DEAD
@@ -303,7 +303,7 @@ async def _prepare(run: RunFolder, collector: Collector, waiting: Sequence[int])
         return None
     step = str(collector.workload)
     collector.learned = str(run.manifest.get("learned", {}).get(step, ""))
-    # Everyone may be asked, so that a resumed run learns the same; but first those who are asked in any case.
+    # All users are offered, so that a resumed run learns the same; those who are asked in any case come first.
     order = sorted(range(run.shards), key=lambda shard: shard not in waiting)
     try:
         await collector.prepare(user for shard in order for user in run.users(shard))
@@ -325,7 +325,7 @@ def _without_answer(user: User, workload: Workload, refusal: WorkloadRefused | N
 
 
 def _in_order(users: Sequence[User], observations: Iterable[Observation]) -> list[Observation]:
-    # Answers come in any order; parts must not: an interrupted run and an uninterrupted one give equal results.
+    # Answers come in any order. A part has a fixed one, so that an interrupted run gives the same as another.
     rank = {user.id: number for number, user in enumerate(users)}
     return sorted(observations, key=lambda one: (rank[one.user_id], not one.judged, one.picture))
 
@@ -340,7 +340,7 @@ def _remember(run: RunFolder, workload: Workload, refusal: WorkloadRefused | Non
         run.update(refusals=known)
 
 
-# -- Viva Engage: it only lists in bulk, so it runs beside the shards and keeps a checkpoint a page -------------
+# -- Viva Engage: it only lists in bulk, so it runs beside the shards, with one checkpoint file a page ----------
 
 _FOUND_COLUMNS = (
     Column("id", "string", "Engage id"),
@@ -359,22 +359,22 @@ _FOUND_COLUMNS = (
 )
 _UNREAD, _REREAD = "unread", "reread"
 Place = tuple[int, int]
-"""Where an account stands: the number of the checkpoint, and the row in it."""
+"""The place of an account: the number of the checkpoint, and the row in it."""
 
 
 @dataclass
 class Accounts:
-    """The accounts of a list by their addresses, in lower case; what else is told of them stays in the checkpoints."""
+    """The places of a list's accounts by their addresses, in lower case; all else stays in the checkpoints."""
 
     pages: Sequence[Path]
     home: str = ""
     """The tenant's own network."""
     living: dict[str, list[Place]] = field(default_factory=dict)
     others: dict[str, list[Place]] = field(default_factory=dict)
-    """Those that are suspended, deleted or of another network."""
+    """Accounts that are suspended, deleted or of another network."""
 
     def places(self, user: User) -> list[Place]:
-        """Those by the first address of the user that one in use goes by; else by the first that any goes by."""
+        """The accounts of the user's first address that has one in use; else of the first that has any."""
         addresses = addresses_of(user)
         for found in (self.living, self.others):
             for address in addresses:
@@ -383,7 +383,7 @@ class Accounts:
         return []
 
     def controls(self) -> list[Found]:
-        """A few accounts in use, over the whole list: Viva Engage should find them by their addresses."""
+        """A few accounts in use from the whole list: Viva Engage should find them by their addresses."""
         places = spread(sorted({place for found in self.living.values() for place in found}), CONTROLS)
         return [found for _, found in sorted(_read_places(self.pages, set(places)).items())]
 
@@ -395,7 +395,7 @@ async def _engage(
     shortcut: Shortcut | None = None,
     again: Mapping[int, Collection[str]] | None = None,
 ) -> None:
-    """`again`: shards that are there and of which some users' copies are to be read in full."""
+    """Write Viva Engage's parts. `again`: shards already written, with the users whose copies must be read in full."""
     shortcut = shortcut or Shortcut(run)
     workload = Workload.YAMMER
     waiting = [shard for shard in range(run.shards) if not run.has(observations_part(workload, shard))]
@@ -411,7 +411,7 @@ async def _engage(
             waiting = []
         else:
             waiting = await _engage_many(run, yammer, waiting, progress, shortcut)
-        # What was carried over before it was known that this cannot be believed.
+        # Copies that were carried over before they turned out to be untrustworthy are read, too.
         if shortcut.dropped(workload):
             waiting += [shard for shard in _carried(run, workload, shortcut) if shard not in waiting]
     progress.done(str(workload))
@@ -444,7 +444,7 @@ async def _engage_few(
 async def _engage_many(
     run: RunFolder, yammer: Yammer, waiting: Sequence[int], progress: Progress, shortcut: Shortcut
 ) -> list[int]:
-    """Read the list and write these shards; those that could not be written are given back, to be read again."""
+    """Read the list and write these shards. Returns the shards that could not be written and must be read again."""
     folder = run.work("yammer")
     known = await asyncio.to_thread(shortcut.accounts)
     await asyncio.to_thread(_forget_pages, folder, {account: one for account, (_, one) in known.items()})
@@ -472,8 +472,8 @@ async def _engage_many(
 
 
 def _forget_pages(folder: Path, known: Mapping[str, Known]) -> None:
-    """Delete checkpoints whose pages have to be asked anew: of an older version, or with accounts left unread that
-    may no longer be."""
+    """Delete checkpoints whose pages must be read anew: those of an older version, and those with accounts that were
+    left unread but must be read now."""
     for file in sorted(folder.glob("page-*.parquet")):
         rows = frames.read_table(file).to_pylist()
         older = any("answered_at" not in row for row in rows)
@@ -496,10 +496,10 @@ def _accounts(folder: Path) -> Accounts:
 
 
 def _likeliest_unlisted(run: RunFolder, accounts: Accounts, before: Collection[str]) -> list[User]:
-    """A few users who are not in the list and of whom an account is likeliest, from all of the run.
+    """A few of the run's users who are not in the list and most likely have an account.
 
-    Half of them had an account in the earlier run (`before`), where there are such; the others are enabled and
-    licensed members, where there are such. Spread over the run: what a list loses, it may lose at its end.
+    Half of them had an account in the earlier run (`before`), the others are enabled and licensed members, as far as
+    there are such users. They are spread over the run: a list may lose only the accounts at its end.
     """
     ranked: list[list[tuple[int, str]]] = [[], [], []]
     for shard in range(run.shards):
@@ -516,22 +516,22 @@ def _likeliest_unlisted(run: RunFolder, accounts: Accounts, before: Collection[s
 
 
 PAGE_ATTEMPTS = 4
-"""How often a page of Viva Engage's list is asked for that cannot be read, or brings the same people again."""
+"""How often a page of Viva Engage's list is asked for that cannot be read, or names the same people again."""
 MOST_PAGES = 40_000
-"""Two million accounts; a list that is longer does not end."""
+"""Pages of two million accounts; a longer list is taken for one that does not end."""
 
 
 async def _engage_pages(
     yammer: Yammer, folder: Path, progress: Progress, known: Mapping[str, Known]
 ) -> ServiceError | None:
-    """Read the list to its end, a checkpoint file a page; what stopped it before the end, if anything."""
+    """Read the list to its end, with one checkpoint file a page. Returns the error that stopped it, if any."""
     seen: set[str] = set()
     for number in range(1, MOST_PAGES + 1):
         file = folder / f"page-{number:06d}.parquet"
         ids = set(frames.read_table(file, ["id"]).column(0).to_pylist()) if file.exists() else set()
         last = False
         if not ids:
-            # The end of the list is asked for again by a resumed run: a checkpoint may hold nobody for other reasons.
+            # A resumed run asks again where a checkpoint is empty: that may have other reasons than the list's end.
             try:
                 listed, last = await _engage_page(yammer, number, seen)
                 if number > 1:
@@ -552,8 +552,8 @@ async def _engage_pages(
 async def _engage_page(yammer: Yammer, number: int, seen: set[str]) -> tuple[list[EngageUser], bool]:
     """One page that may be believed, and whether the list ends with it.
 
-    A page that cannot be read, or brings nobody new, is asked for again; the end is believed when it is said twice.
-    Before a page that brought nobody new, the one before it is asked for: where a list hangs, that goes on from there.
+    A page that cannot be read, or names nobody new, is asked for again. The end is believed when it comes twice. Before
+    a page that named nobody new is asked for again, so is the page before it: that makes a list that hangs go on.
     """
     problem: ServiceError | None = None
     ends = 0
@@ -581,10 +581,10 @@ async def _engage_page(yammer: Yammer, number: int, seen: set[str]) -> tuple[lis
 
 
 async def _moved_up(yammer: Yammer, number: int, seen: set[str], now: set[str], *, last: bool) -> list[EngageUser]:
-    """Accounts that an earlier page holds now and did not hold when it was read; `now`: those of the page just read.
+    """Accounts that an earlier page holds now, but did not hold when it was read. `now`: ids of the page just read.
 
-    Pages go by number: where an account goes while the list is read, whoever would have stood first on the next page
-    stands last on one that was read before. Only where a whole page is new may the one before it hold somebody, too.
+    Pages are numbered: when an account is deleted while the list is read, the first account of the next page moves to
+    the end of a page that was already read. The page before may hold a moved account only where a whole page is new.
     """
     moved: list[EngageUser] = []
     while number:
@@ -623,10 +623,10 @@ def _engage_parts(
     shortcut: Shortcut,
     progress: Progress,
 ) -> dict[int, set[str]]:
-    """Say whose each account is, shard by shard; only addresses are held for everyone.
+    """Match accounts to users and write the parts, shard by shard; only addresses are in memory for all users.
 
-    `ended`: when the list ended, and it was known who is not in it. Given back: shards that were not written, with
-    the accounts that were known of somebody else than they turn out to be of, and so have to be read.
+    `ended`: when the list ended, and so showed who is not in it. Returns the shards that were not written, with the ids
+    of accounts that must be read: each was known as another user's than it turns out to be.
     """
     strangers: dict[int, set[str]] = {}
     for shard in waiting:
@@ -638,7 +638,7 @@ def _engage_parts(
         for user in users:
             # An account that is listed twice, because the list moved while it was read, is one account.
             candidates = list({one.id: one for place in wanted[user.id] if (one := accounts[place])}.values())
-            # In a list that was cut short a better candidate may be missing, but not for one's best address.
+            # In a list that was cut short a better candidate may be missing, unless this one has the best address.
             best = addresses_of(user)[:1]
             sure = [one for one in candidates if {*best} & {*one.addresses} and is_living(one, listed.home)]
             if problem is not None and not sure:
@@ -658,7 +658,7 @@ def _engage_parts(
 
 
 def _same_account(carrying: Carrying, seen: Unchanged) -> bool:
-    """Whether the account was known of this user."""
+    """Whether the account was already known as this user's."""
     known = carrying.known.get(seen.user_id)
     return known is not None and known.signals.get("engage_id") == seen.signals["engage_id"]
 
@@ -689,7 +689,7 @@ def _not_listed(user: User, problem: ServiceError) -> Observation:
 def _found_row(found: Found) -> dict[str, Any]:
     return {
         "id": found.id,
-        # Escaped: an address with a space in it would be read back as two, and one of them be somebody else's.
+        # Escaped: an address with a space would be read back as two, and one of these may be another user's.
         "addresses": " ".join(quote(address, safe="@") for address in found.addresses),
         "status": str(found.status),
         "reason": str(found.reason),

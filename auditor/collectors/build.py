@@ -140,7 +140,7 @@ class Services:
         await self._stack.aclose()
 
     def _engage_tokens(self, tokens: TokenSource, connect: Connect) -> TokenSource:
-        """Viva Engage takes a person's token only: from a file, else of whoever signs in, for all or for it alone."""
+        """Viva Engage takes only a person's token: from a file, the run's sign-in, or a sign-in of its own."""
         yammer = self.settings.yammer
         assert yammer is not None
         if yammer.sign_in == "token_file":

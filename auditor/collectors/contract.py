@@ -53,7 +53,7 @@ NOBODY_KNOWN: Mapping[str, Known] = {}
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """A picture that, by what the service answered, is the one that was known. Its bytes were not asked for.
+    """A picture that, by the service's answer, is still the known one. Its bytes were not asked for.
 
     With `Known.recheck` the observation of the same picture follows it.
     """
@@ -80,8 +80,8 @@ class Collector(Protocol):
     """Reads one workload, a shard of users at a time."""
 
     learned: str
-    """What `prepare` found out by asking about users and what holds for the whole run; empty: nothing. The run keeps
-    it, and gives it to the collector again when it is resumed, so that nobody is asked twice."""
+    """What `prepare` learned from users' answers and what holds for the whole run; empty: nothing. The run keeps this
+    value and gives it back to the collector when it is resumed, so that no user is asked twice."""
 
     @property
     def workload(self) -> Workload:
@@ -123,16 +123,16 @@ class Collector(Protocol):
         ...
 
     def ask_again(self, users: Sequence[User], heard: Mapping[str, Observation]) -> AsyncGenerator[Observation, None]:
-        """Ask for these users once more, another way than `collect` did, and anew: other requests, another size.
+        """Ask for these users once more, in another way than `collect` did: with other requests, for another size.
 
-        `heard`: the judged observation of each, by object id, that is doubted. Yields one judged observation a user,
-        in any order: what would stand if the first answer is not believed. What cannot be asked is `unknown`.
+        `heard`: each user's judged observation, which is doubted, by object id. Yields one judged observation a user,
+        in any order: the one that stands if the first is not believed. A user who cannot be asked for is `unknown`.
         """
         ...
 
 
 async def at_once(work: Iterable[Coroutine[Any, Any, T]], most: int) -> AsyncGenerator[T, None]:
-    """The results as they come, at most so many under way; whoever stops listening ends the rest."""
+    """The results as they come, with at most `most` jobs under way; closing the generator ends the rest."""
     gate = asyncio.Semaphore(most)
 
     async def one(job: Coroutine[Any, Any, T]) -> T:
@@ -148,7 +148,7 @@ async def at_once(work: Iterable[Coroutine[Any, Any, T]], most: int) -> AsyncGen
         for task in tasks:
             task.cancel()
         for job in jobs:
-            # One that was never begun would be complained of when it is thrown away.
+            # Python warns of a coroutine that was never awaited.
             if inspect.getcoroutinestate(job) == inspect.CORO_CREATED:
                 job.close()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -177,9 +177,8 @@ def observed(
 ) -> Observation:
     """An observation made now, or at the moment `at` at which the service answered.
 
-    Empty signals are dropped, so that a signal's presence says something.
-
-    What a service said is cut to what a person reads.
+    Empty signals are dropped, so that a signal's presence says something. The service's words are cut to a length
+    that a person reads.
     """
     kept = kept_signals(signals or {})
     return Observation(
@@ -189,12 +188,12 @@ def observed(
 
 
 def kept_signals(signals: Mapping[str, str]) -> dict[str, str]:
-    """Signals as they are kept: without empty ones, and cut to what a person reads."""
+    """Signals as they are kept: without empty ones, and cut to a length that a person reads."""
     return {name: told(value) for name, value in signals.items() if value}
 
 
 def same_signals(known: Mapping[str, str], now: Mapping[str, str], names: Iterable[str]) -> bool:
-    """Whether each of these signals is what it was; one that was cut when it was kept proves nothing."""
+    """Whether each of these signals has the value it had; a signal that was cut when it was kept proves nothing."""
     kept = kept_signals(now)
     return all(known.get(name, "") == kept.get(name, "") and len(kept.get(name, "")) <= LONGEST for name in names)
 

@@ -1,8 +1,8 @@
-"""What SharePoint's hosts show for people without a photo, and whether they still show it.
+"""The picture that SharePoint's hosts show for people without a photo, and whether they still show it.
 
-`userphoto.aspx` never says "no photo": it shows a default person. Which picture that is, two accounts that cannot exist
-tell. It may be replaced while a run goes on, and a cache that answers everybody with one person's photo answers these
-two with it as well.
+`userphoto.aspx` never says "no photo": it shows a default person. To learn which picture that is, two accounts that
+cannot exist are asked for. The picture may be replaced while a run goes on. A cache that gives everybody one person's
+photo gives it for these two accounts as well.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from auditor.model import Fingerprint, Status, User
 from auditor.services.sharepoint import People
 
 NOBODY = ("photo-auditor.nobody.8f3d1c72@{domain}", "photo-auditor.nobody.b61e90a4@{domain}")
-"""Accounts that cannot exist: what is shown for both is the default person."""
+"""Accounts that cannot exist: the picture that is shown for both is the default person."""
 
 
 @dataclass
@@ -26,27 +26,27 @@ class DefaultPerson:
 
     people: People
     nobody: tuple[str, ...] = ()
-    """The accounts that are asked for; empty until `name` was called."""
+    """The chosen accounts that cannot exist; empty until `name` was called."""
     _pictures: dict[tuple[str, str], list[Fingerprint]] = field(default_factory=dict, init=False)
     """Every picture that was a default in this run, the latest last."""
     _owned: dict[str, Fingerprint] = field(default_factory=dict, init=False)
     """By host: a person's own photo that was also shown for accounts that cannot exist."""
 
     def name(self, users: Iterable[User]) -> None:
-        """Choose the accounts, in a domain of these users."""
+        """Choose the accounts that cannot exist, in a domain of these users."""
         domain = next((user.upn.rpartition("@")[2] for user in users if "#EXT#" not in user.upn), "invalid")
         self.nobody = tuple(name.format(domain=domain) for name in NOBODY)
 
     def known(self, site: str, size: str = "L") -> bool:
-        """Whether anything was learned of this host."""
+        """Whether a default picture of this host was learned."""
         return bool(self._pictures.get((site, size)))
 
     def shown_as(self, site: str, picture: Fingerprint, size: str = "L") -> bool:
-        """Whether this picture is, or was earlier in this run, what the host shows for nobody."""
+        """Whether this picture is the host's default person, or was earlier in this run."""
         return any(alike(picture, one) for one in self._pictures.get((site, size), ()))
 
     def disprove(self, site: str, picture: Fingerprint) -> None:
-        """This photo is a person's own file: that accounts which cannot exist are shown it makes it no default."""
+        """Note that this picture is a person's own photo, although it was shown for accounts that cannot exist."""
         self._owned[site] = picture
 
     def disproved(self, site: str, picture: Fingerprint) -> bool:
@@ -54,7 +54,7 @@ class DefaultPerson:
         return site in self._owned and alike(self._owned[site], picture)
 
     async def learn(self, site: str, size: str = "L") -> bool:
-        """Ask for both accounts; whether they were shown one picture, which from now on is the default."""
+        """Ask for both accounts. True where both are shown one picture: from now on it is the default."""
         first, second = [await self._ask(site, name, size) for name in self.nobody]
         if first is None or second is None or not alike(first, second):
             return False
@@ -64,9 +64,9 @@ class DefaultPerson:
         return True
 
     async def check(self, site: str, size: str = "L") -> bool:
-        """Whether it is known what the host shows for nobody now; another picture than before is learned.
+        """Whether the host's present default picture is known; where it has changed, the new one is learned.
 
-        One account is asked for where the picture is the one that was known.
+        Where it has not changed, only one account is asked for.
         """
         pictures = self._pictures.get((site, size))
         if not pictures:

@@ -41,29 +41,29 @@ from auditor.services.retries import one_user
 NO_PHOTO_CODES = frozenset({"ImageNotFound", "ErrorItemNotFound"})
 """Codes that say 'no photo' and nothing else."""
 NO_PHOTO_EXCEPTION = "imagenotfoundexception"
-"""Told with the code ErrorEntityNotFound too: the exception's name then says which entity."""
+"""An exception's name, in lower case. It comes also with the code ErrorEntityNotFound, and then names the entity."""
 NO_PHOTO_MESSAGE = "the photo wasn't found"
-"""What the code GetUserPhoto says where there is no photo (microsoft-graph-docs#2248); of a personal account it says
-that the operation is not supported (omniauth-microsoft-office365#3)."""
+"""The message with the code GetUserPhoto where there is no photo (microsoft-graph-docs#2248). For a personal account
+the message is that the operation is not supported (omniauth-microsoft-office365#3)."""
 PERMISSION_CODES = frozenset({"ErrorInsufficientPermissionsInAccessToken", "Authorization_RequestDenied"})
 PROOFS = 3
-"""How often a 404 that says nothing is asked again beside a companion whose answer did not come."""
+"""How often a user with a bare 404 is asked for again together with a companion."""
 HOLDERS = 8
-"""So many users known to have a photo are remembered, the last ones read."""
+"""Number of users known to have a photo that are remembered: the last ones read."""
 ANOTHERS = "Graph answered with the photo of another user, whom its metadata names"
 BYTES_OF_ANOTHER = "Graph answered with the picture of another user: its ETag is that of the other's metadata"
 _SIZE = re.compile(r"([0-9]{1,5})[xX]([0-9]{1,5})")
 
 Heard = GraphAnswer | ServiceError
-"""What came of asking for one user: an answer, or why there is none that can be believed."""
+"""The result of asking for one user: an answer, or the reason why there is none that can be believed."""
 
 
 @dataclass
 class Entra:
-    """Metadata first, then the picture where there is one that is not known; in batches of 20 or one by one.
+    """Reads the metadata, then the picture where it is not known yet; in batches of 20 or one by one.
 
-    What tells that a picture is known is the media ETag of its metadata. Whether Graph honours `If-None-Match` for
-    the bytes is not known (docs/assumptions.md), so it is never asked to.
+    The media ETag in the metadata tells whether a picture is known. `If-None-Match` is never sent: it is not known
+    whether Graph honours it for the bytes (docs/assumptions.md).
     """
 
     graph: Graph
@@ -71,8 +71,8 @@ class Entra:
     batch: bool = True
     learned: str = field(default="", init=False)
     batches_at_once: int = 2
-    """One at Graph, which runs four of its requests at a time and so all that an app may have under way; the other
-    has its pictures decoded meanwhile."""
+    """One batch is at Graph, which runs four of its requests at a time: an app may have no more under way. Meanwhile
+    the pictures of the other batch are decoded."""
     workload = Workload.ENTRA
     permissions = (
         Permission(
@@ -83,8 +83,8 @@ class Entra:
         ),
         Permission("Microsoft Graph", "ProfilePhoto.Read.All", "application", "the photos of groups too"),
     )
-    # profilephoto-get: User.Read suffices for the photo alone. The narrower User.ReadBasic.All does not tell licences
-    # and plans, without which no scope and no "no mailbox" can be told.
+    # profilephoto-get: User.Read suffices for the photo alone. The narrower User.ReadBasic.All does not show licences
+    # and plans. Without them neither the scope nor "no mailbox" can be decided.
     delegated_permissions = (
         Permission(
             "Microsoft Graph",
@@ -105,17 +105,17 @@ class Entra:
     _asked: frozenset[str] = field(default=frozenset(), init=False)
     """Ids, in lower case, of the users of the current call."""
     _audited: set[str] = field(default_factory=set, init=False)
-    """Ids, in lower case, of all the run's users, as far as they were read."""
+    """Ids, in lower case, of the run's users that were taken from `_unread`."""
     _unread: Iterator[User] = field(default_factory=lambda: iter(()), init=False)
     """The rest of the run's users."""
     _holders: deque[str] = field(default_factory=lambda: deque(maxlen=HOLDERS), init=False)
     """Ids of users whose photo this run has read, or found unchanged."""
     _tags: set[str] = field(default_factory=set, init=False)
-    """The media ETags that metadata of this run's users told."""
+    """The media ETags in the metadata of this run's users."""
 
     async def prepare(self, users: Iterable[User]) -> None:
-        """Nothing to ask: the list of users has shown that Graph answers."""
-        # Read only where an answer names a stranger, which no ordinary answer does.
+        """Keep `users` for later. Nothing needs to be asked: the list of users has shown that Graph answers."""
+        # They are read only where an answer names another user, which no ordinary answer does.
         self._unread = iter(users)
 
     async def collect(
@@ -134,7 +134,7 @@ class Entra:
     async def ask_again(
         self, users: Sequence[User], heard: Mapping[str, Observation]
     ) -> AsyncGenerator[Observation, None]:
-        """One observation a user: each asked alone for the sizes there are, and for another size than the one read."""
+        """One observation a user: each is asked alone for the list of sizes, and for a size that was not read."""
         self._asked = frozenset(user.id.lower() for user in users)
         for user_id, observation in heard.items():
             if observation.status is Status.PHOTO and user_id not in self._holders and len(self._holders) < HOLDERS:
@@ -147,7 +147,7 @@ class Entra:
     # -- what the metadata says ------------------------------------------------------------------------------------
 
     async def _observe(self, users: Sequence[User], known: Mapping[str, Known]) -> list[Seen]:
-        """Metadata of all, pictures of those who have one; last, what only a companion's answer can prove."""
+        """The metadata of all, then the pictures; last, bare 404s that only a companion's answer can prove."""
         batched = await self._metadata(users) if self.batch else {}
         rest = [user for user in users if user.id not in batched]
         alone = dict(zip((user.id for user in rest), await asyncio.gather(*map(self._alone, rest)), strict=True))
@@ -179,9 +179,9 @@ class Entra:
         return [one for of_a_user in seen for one in of_a_user]
 
     async def _metadata(self, users: Sequence[User]) -> dict[str, GraphAnswer]:
-        """What a batch says, by object id; nobody where it cannot be had, or gives one user's metadata to another.
+        """A batch's answers by object id; empty where the batch failed, or gives one user's metadata to another.
 
-        Left out, to be asked alone: whoever the batch says nothing of.
+        Users of whom the batch says nothing are left out: they are asked alone.
         """
         paths = _paths(users, photo_path)
         answers = await self._ask([*paths.values()])
@@ -193,7 +193,7 @@ class Entra:
     async def _pictures(
         self, users: Sequence[User], metadata: Mapping[str, GraphAnswer]
     ) -> dict[str, GraphAnswer]:  # fmt: skip
-        """What a batch says for the bytes, by object id; nobody where it gives one user's picture to another."""
+        """A batch's answers for the bytes, by object id; empty where it gives one user's picture to another."""
         if not users:
             return {}
         paths = _paths(users, _value_path)
@@ -208,12 +208,12 @@ class Entra:
             self._tags.add(_tag(_codes(metadata)["media_etag"]))
 
     def _bytes_of_another(self, picture: GraphAnswer, own: Mapping[str, str]) -> bool:
-        """Whether a picture's ETag is the media ETag of another user, and not this user's own."""
+        """Whether a picture's ETag is another user's media ETag, and not this user's own."""
         tag = _tag(picture.etag)
         return bool(tag) and tag != _tag(own.get("media_etag", "")) and tag in self._tags
 
     async def _ask(self, paths: Sequence[str]) -> dict[str, GraphAnswer]:
-        # A batch that is refused or damaged is read singly; what it leaves out is asked alone.
+        # After a batch that is refused or damaged, each user is asked alone.
         try:
             return await self.graph.batch(paths)
         except FinalForWorkload:
@@ -231,13 +231,13 @@ class Entra:
                 return error
 
     def _own(self, user: User, answer: GraphAnswer) -> GraphAnswer:
-        """The answer, where it is about this user. Raises `BadAnswer` where it names another audited user."""
+        """The same answer. Raises `BadAnswer` where it names another audited user."""
         if self._stranger(user.id, answer):
             raise BadAnswer(ANOTHERS)
         return answer
 
     def _stranger(self, object_id: str, answer: GraphAnswer) -> bool:
-        """Whether metadata names another audited user; a form that names nobody proves nothing either way."""
+        """Whether metadata names another audited user; metadata that names nobody proves nothing."""
         named = _owners(answer) - {object_id.lower()}
         if not named:
             return False
@@ -249,10 +249,10 @@ class Entra:
     # -- a 404 that says nothing -----------------------------------------------------------------------------------
 
     async def _beside_another(self, users: Sequence[User], path: Callable[[str], str]) -> dict[str, Heard]:
-        """What Graph says of these users when it is asked once more together with a companion.
+        """Graph's answers for these users, asked once more together with a companion.
 
-        The companion is a user known to have a photo, whose metadata must come back; where nobody is known, the
-        directory's entry of the same user. A bare 404 that is given back is proved.
+        The companion is a user known to have a photo, whose metadata must come back. Where no such user is known, the
+        same user's directory entry takes its place. A bare 404 in the result is proved.
         """
         heard: dict[str, Heard] = {}
         problem = ServiceError("the answer that would have proved it did not come")
@@ -274,18 +274,18 @@ class Entra:
     async def _together(
         self, users: Sequence[User], path: Callable[[str], str], holder: str
     ) -> dict[str, GraphAnswer]:  # fmt: skip
-        """The answers by path: of one batch, or, where batches are not used, one after the other."""
+        """The answers by path: from one batch, or, where batches are not used, one after the other."""
         companions = [photo_path(holder)] if holder else [user_path(user.id) for user in users]
         paths = [*(path(user.id) for user in users), *companions]
         if self.batch:
             return await self.graph.batch(paths)
-        # The companion last: a service that fell silent with the question before has not come back for it.
+        # The companion comes last: its answer shows that the service still answered after the user's.
         return {one: await self.graph.get(one) for one in paths}
 
     def _proved(
         self, users: Sequence[User], path: Callable[[str], str], holder: str, answers: Mapping[str, GraphAnswer]
     ) -> dict[str, Heard]:
-        """What stands of the answers that came with a companion's; left out is who is to be asked once more."""
+        """The answers that stand, given the companion's; users who must be asked once more are left out."""
         heard: dict[str, Heard] = {}
         for user in users:
             answer = answers.get(path(user.id))
@@ -303,7 +303,7 @@ class Entra:
             elif not holder and companion.decides[0] == "Request_ResourceNotFound":
                 heard[user.id] = companion
             elif holder and not is_bare(companion) and (told := meaning(companion)) and told[0] is Status.ABSENT:
-                # This one has lost the photo since: another companion is asked.
+                # This companion has lost the photo meanwhile: the next attempt takes another one.
                 if holder in self._holders:
                     self._holders.remove(holder)
             else:
@@ -374,7 +374,7 @@ class Entra:
         if seen.status in {Status.PHOTO, Status.PLACEHOLDER}:
             self._has_photo(user)
         if (other := _tag(answer.etag)) not in {"", signals["media_etag"]}:
-            # The bytes are of another moment than the metadata: their ETag says nothing of these.
+            # The bytes are of another moment than the metadata: the media ETag does not stand for them.
             signals["value_etag"] = other
         return observed(
             user, self.workload, seen.status, way, reason=seen.reason, detail=seen.detail,
@@ -409,9 +409,10 @@ class Entra:
                 return unknown(user, self.workload, Way.GRAPH_SINGLE, error)
 
     async def _by_sizes(self, user: User, before: str) -> Observation:
-        """What the list of sizes says, and the picture in the largest size that is not the one read `before`.
+        """Read the list of sizes, and the picture in the largest size that is not the one read `before`.
 
-        Without a photo the list is an error like the metadata (msgraph-sdk-dotnet#2673), and never empty.
+        Without a photo, Graph answers the list with an error, as it does the metadata, and never with an empty list
+        (msgraph-sdk-dotnet#2673).
         """
         way = Way.GRAPH_SINGLE
         answer: Heard = self._own(user, await self.graph.get(photos_path(user.id)))
@@ -434,7 +435,7 @@ class Entra:
             picture = await self.graph.value(path)
             if picture.status == 200:
                 return await self._looked_at(user, picture, path, signals | {"size": f"{width}x{height}"})
-        # A size that is missing is no missing photo.
+        # Where one size is missing, there may still be a photo.
         path = _value_path(user.id)
         picture = await self.graph.value(path)
         if picture.status == 200:
@@ -463,9 +464,9 @@ class Entra:
 
 
 def meaning(answer: GraphAnswer, *, value: bool = False) -> tuple[Status, str, str] | None:
-    """What an answer about a photo says: (status, reason, sentence), or None where it says there is one.
+    """The meaning of an answer about a photo: (status, reason, sentence), or None where there is a photo.
 
-    `absent` only where the answer says so in one of the documented ways: everything else that is no
+    The status is `absent` only where the answer says so in one of the documented ways. Any other answer without a
     photo is `unknown`, with the service's own code as the reason.
     """
     if answer.status == 200:
@@ -490,7 +491,7 @@ def meaning(answer: GraphAnswer, *, value: bool = False) -> tuple[Status, str, s
             f"Graph refuses the photo ({code}): the app lacks ProfilePhoto.Read.All or User.Read.All",
         )  # fmt: skip
     if 300 <= answer.status < 400:
-        # Whoever redirects is something else than Graph: it says nothing about a photo.
+        # Graph never redirects: something else answered, and it says nothing about a photo.
         return Status.UNKNOWN, Reason.UNEXPECTED_ANSWER, f"Graph redirected ({answer.status}), which it never does"
     told = "ProfileNotFound" if "profilenotfoundexception" in plain else code
     detail = f"Graph answered {answer.status} ({told or 'without a code'}) instead of a photo"
@@ -498,12 +499,12 @@ def meaning(answer: GraphAnswer, *, value: bool = False) -> tuple[Status, str, s
         return Status.UNKNOWN, Reason.SERVER_ERROR, detail
     if answer.status == 401 and told not in FINAL_CODES:
         return Status.UNKNOWN, "HTTP 401", detail
-    # All of Graph's errors have a code: what has none is an answer of something else.
+    # All of Graph's errors have a code: an error without one comes from something else.
     return Status.UNKNOWN, told or Reason.UNEXPECTED_ANSWER, detail
 
 
 def is_bare(answer: object) -> bool:
-    """Whether it is a 404 and nothing else: Graph's own for a size (microsoft-graph-docs#2319), or anybody's."""
+    """Whether an answer is a bare 404: Graph gives one for a size (microsoft-graph-docs#2319), but a proxy may too."""
     return (
         isinstance(answer, GraphAnswer)
         and answer.status == 404
@@ -513,7 +514,7 @@ def is_bare(answer: object) -> bool:
 
 
 def speaks(answer: GraphAnswer) -> bool:
-    """Whether an item of a batch is an answer of the service itself: a photo's metadata, or an error with a code."""
+    """Whether the service itself gave this item of a batch: it is a photo's metadata, or an error with a code."""
     return (answer.status == 200 and _describes(answer)) or bool(answer.error_code)
 
 
@@ -525,14 +526,14 @@ def _describes(answer: GraphAnswer) -> bool:
 
 
 def _says_nothing(answer: GraphAnswer) -> bool:
-    """Whether an item of a batch is to be asked alone: no metadata, or a 404 that only calls itself JSON."""
+    """Whether an item of a batch must be asked alone: a 200 without metadata, or an empty 404 with a media type."""
     if answer.status == 404:
         return not answer.body.strip() and answer.content_type not in UNTYPED
     return answer.status == 200 and not _describes(answer)
 
 
 def _paths(users: Iterable[User], path: Callable[[str], str]) -> dict[str, str]:
-    """Path by object id; without those whose id can stand in no path, who are asked, and so refused, alone."""
+    """Path by object id. Users whose id can stand in no path are left out: asked alone, they get that error."""
     made: dict[str, str] = {}
     for user in users:
         with suppress(BadAnswer):
@@ -545,7 +546,7 @@ def _value_path(object_id: str) -> str:
 
 
 def _owners(answer: GraphAnswer) -> frozenset[str]:
-    """Whom the metadata of a photo, or of each of its sizes, names as its owner."""
+    """Object ids that the metadata of a photo, or of any of its sizes, names as its owner."""
     return frozenset().union(*map(named_users, (answer.json(), *(_listed(answer) or ()))))
 
 
@@ -556,21 +557,21 @@ def _listed(answer: GraphAnswer) -> list[dict[str, object]] | None:
 
 
 def _size_of(metadata: Mapping[str, object]) -> tuple[int, int] | None:
-    """Width and height of a size that can be asked for: its id, in any letter case."""
+    """Width and height, from the id of a size in any letter case; None where that size cannot be asked for."""
     size = _SIZE.fullmatch(str(metadata.get("id", "")))
     return (int(size[1]), int(size[2])) if size and not _one_pixel(metadata) else None
 
 
 def picture_flaw(answer: GraphAnswer) -> bool:
-    """Whether an item of a batch is to be asked alone: a text or nothing in a picture's place, or a 404 although
-    metadata tells of a photo."""
+    """Whether a picture in a batch must be asked for alone: text or nothing came in its place, or a 404 although the
+    metadata describes a photo."""
     if answer.status == 404:
         return True
     return answer.status == 200 and (not answer.body or answer.content_type.startswith("text/"))
 
 
 def _to_read(metadata: GraphAnswer | None, known: Known | None) -> bool:
-    """Whether a batch's metadata tells of a photo whose bytes are wanted."""
+    """Whether a batch's metadata describes a photo whose bytes must be read."""
     if metadata is None or meaning(metadata) is not None:
         return False
     return known is None or known.recheck or not _unchanged(metadata, known)

@@ -30,15 +30,16 @@ from auditor.services.exchange import SIZE, Ews, EwsAnswer, Faltered
 from auditor.services.retries import one_user
 
 PROBES = 12
-"""Users whose 403 is waited for before EWS is taken to be off: a licence refuses some mailboxes, a switch all."""
+"""Maximum number of users asked to see whether EWS are on: a licence refuses some mailboxes (403), a switch all."""
 FEWEST_PROBES = 3
+"""EWS are taken to be off only where at least this many mailboxes are refused."""
 ON, OFF = "on", "off"
 CONTROLS = 3
-"""Users of whom EWS gave a photo in this run and who are asked again for a proof: one may lose the photo meanwhile."""
+"""Number of users whose photo EWS gave in this run and who are asked for in a proof: one may lose the photo."""
 PROOF_SIZES = ("HR504x504", "HR432x432", "HR240x240")
-"""Sizes that only proofs ask for, in turn: what a cache kept of `collect` or `ask_again` answers none of them."""
+"""Sizes that only proofs ask for, in turn: no cache can answer with a picture from `collect` or `ask_again`."""
 OTHER_SIZES = ("HR360x360", "HR120x120")
-"""Sizes that `ask_again` asks for: the next one where Exchange does not know the size."""
+"""Sizes that `ask_again` asks for: the second where Exchange does not know the first."""
 NOT_PROVED = (
     "there was said to be no photo, and what answers at exchange.origin did not prove that it was Exchange Web"
     " Services that said so"
@@ -48,9 +49,9 @@ REFUSED_MEANWHILE = (
     " were switched off, or something else answers for them"
 )
 _WITHOUT = frozenset({"", "none", "unreadable"})
-"""What `User.mailbox` says where no mailbox is known."""
+"""Values of `User.mailbox` where no mailbox is known."""
 _TAG = re.compile(r"[\x21\x23-\x7e]{1,200}")
-"""An ETag that can be sent: strong, and of nothing that ends a header or its quotes."""
+"""An ETag that can be sent: strong, and without characters that end a header or its quotes."""
 SWITCHED_OFF = (
     "Exchange Web Services refuse every mailbox (403): they are switched off in this tenant or for this app,"
     " so the mailbox's photo can only be seen as Graph serves it"
@@ -59,7 +60,7 @@ SWITCHED_OFF = (
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A user of whom EWS gave a photo in this run, and the address under which they did."""
+    """A user whose photo EWS gave in this run, and the address that was asked for."""
 
     user_id: str
     address: str
@@ -67,7 +68,7 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What is asked of each address of a user."""
+    """The question that is asked for each address of a user."""
 
     etag: str = ""
     size: str = SIZE
@@ -85,7 +86,7 @@ class _Answered:
 
 @dataclass
 class Exchange:
-    """GetUserPhoto for one address after the other; which of the two forms is a setting."""
+    """Asks GetUserPhoto for one address after the other; a setting chooses REST or SOAP."""
 
     ews: Ews
     keep: Keep
@@ -113,14 +114,14 @@ class Exchange:
     tells_apart = "photo, no photo or no mailbox (one answer for both), refused"
     requests_per_user = 1.0
     learned: str = field(default="", init=False)
-    """`ON` or `OFF` once mailboxes have told whether EWS are on."""
+    """`ON` or `OFF` once mailboxes have shown whether EWS are on."""
     _taken: bool = field(default=False, init=False)
-    """Whether the token was ever taken."""
+    """Whether Exchange ever accepted the token."""
     _unauthorised: int = field(default=0, init=False)
     _several: int = field(default=FEWEST_PROBES, init=False)
-    """How many users there are to ask in all, where they are fewer than `FEWEST_PROBES`."""
+    """`FEWEST_PROBES`, or the number of users of a call of `collect` where that is smaller."""
     _controls: deque[Control] = field(default_factory=lambda: deque(maxlen=CONTROLS), init=False)
-    """Kept from shard to shard; a run that is resumed finds others."""
+    """Kept from shard to shard; a resumed run begins without any and finds others."""
     _sizes: Iterator[str] = field(default_factory=lambda: itertools.cycle(PROOF_SIZES), init=False)
     _spoke: bool = field(default=False, init=False)
     """Whether this origin ever proved, without a control, that it is EWS."""
@@ -129,13 +130,13 @@ class Exchange:
 
     @property
     def way(self) -> Way:
-        """The form that is asked."""
+        """The configured form."""
         return Way.EWS_REST if self.ews.protocol == "rest" else Way.EWS_SOAP
 
     async def prepare(self, users: Iterable[User]) -> None:
-        """Ask for a few users whom only a switch would refuse: is EWS on for this app?
+        """Find out whether EWS are on for this app: ask for a few users whom only a switch would refuse.
 
-        Probed, never inferred from a setting: a tenant's switch and what it does have been seen to differ.
+        This is never inferred from the tenant's setting, which has been seen to differ from what EWS do.
         """
         if self.learned:
             self._taken = self.learned == ON
@@ -147,11 +148,11 @@ class Exchange:
             except FinalForWorkload:
                 raise
             except Faltered:
-                # A response code is EWS's own word, whatever it says of this mailbox.
+                # EWS themselves gave this response code, so they are on, whatever it says of this mailbox.
                 self.learned = ON
                 return
             except ServiceError as error:
-                # One user's odd answer says nothing of the others; a service that is down says it to several.
+                # One user's odd answer says nothing of the others; a service that is down fails several users.
                 failed += isinstance(error, Passing)
                 if failed >= FEWEST_PROBES and not self._taken:
                     raise
@@ -163,13 +164,13 @@ class Exchange:
                 self.learned = ON
                 return
             refused += 1
-        # One or two refusals may be those mailboxes' own.
+        # One or two refusals may concern only those mailboxes.
         self.learned = OFF if refused >= FEWEST_PROBES else ""
 
     async def collect(
         self, users: Sequence[User], known: Mapping[str, Known] = NOBODY_KNOWN
     ) -> AsyncGenerator[Seen, None]:
-        """One observation a user. What says that there is no photo waits until EWS have proved that they said so."""
+        """One observation a user. Those without a photo wait for a proof that EWS themselves said so."""
         if self.learned == OFF:
             for user in users:
                 yield self._off(user)
@@ -185,9 +186,9 @@ class Exchange:
         users: Sequence[User],
         heard: Mapping[str, Observation],  # noqa: ARG002 - whatever was heard, all are asked in the same other way
     ) -> AsyncGenerator[Observation, None]:
-        """The same mailboxes by another size, and where there is no picture in the other form too.
+        """Ask for the same mailboxes in another size and, where no picture comes, in the other form too.
 
-        An absence counts only after a proof that is asked for now.
+        An absence counts only after a new proof.
         """
         if self.learned == OFF:
             for user in users:
@@ -213,10 +214,10 @@ class Exchange:
             user, self.workload, Status.UNKNOWN, Way.NONE, reason=Reason.NOT_SEPARATELY_READABLE, detail=SWITCHED_OFF
         )
 
-    # -- Who says so -----------------------------------------------------------------------------------------------
+    # -- Proving who answered ------------------------------------------------------------------------------------
 
     async def _proved(self, work: Sequence[Coroutine[Any, Any, list[Seen]]]) -> AsyncGenerator[Seen, None]:
-        """What these users' questions bring; what says nothing of a photo only after a proof."""
+        """The observations that `work` makes; those without a photo only after a proof."""
         proof = Proof(self._prove, NOT_PROVED)
         async with aclosing(at_once(work, self.concurrency)) as results:
             async for seen in results:
@@ -226,7 +227,7 @@ class Exchange:
             yield self._as_proved(one)
 
     async def _prove(self) -> bool:
-        """Whether EWS answer at this origin now: with a photo that they gave before, else in SOAP."""
+        """Whether EWS answer at this origin now: with a control's photo, or, without controls, with a SOAP fault."""
         self._lost = False
         with one_user():
             if self._controls:
@@ -254,7 +255,7 @@ class Exchange:
             return False
 
     def _as_proved(self, seen: Seen) -> Seen:
-        """An observation after the proof that it waited for: a refusal of everybody is none of this mailbox."""
+        """The observation after its proof. Where that shows that EWS are gone, a refusal is not this mailbox's own."""
         if not self._lost or not isinstance(seen, Observation) or not _is_single(seen):
             return seen
         return replace(seen, reason=Reason.UNEXPECTED_ANSWER, detail=REFUSED_MEANWHILE)
@@ -266,13 +267,13 @@ class Exchange:
     # -- Asking ----------------------------------------------------------------------------------------------------
 
     def _one_more_refusal(self, answer: EwsAnswer) -> None:
-        """Count a 401; raises `WorkloadRefused` where the token was never taken, by several mailboxes."""
+        """Count a 401. Raises `WorkloadRefused` where several mailboxes refused the token and none accepted it."""
         self._unauthorised += 1
         if not self._taken and self._unauthorised >= min(FEWEST_PROBES, self._several):
             raise _not_allowed(answer, delegated=self.delegated)
 
     async def _ask(self, user: User, question: _Question = _Question()) -> _Answered:
-        """Ask by each of the user's addresses until one brings more than that there is nothing."""
+        """Ask for each of the user's addresses until an answer says more than that there is nothing."""
         best: _Answered | None = None
         wrong: ServiceError | None = None
         for address in addresses(user):
@@ -322,7 +323,7 @@ class Exchange:
             except FinalForWorkload:
                 raise
             except ServiceError:
-                # The other form may be closed to this app: what it does not say, the configured one has said.
+                # The other form may be closed to this app: then the configured form's answer counts.
                 said = found
             if said.answer.picture:
                 found, question = said, replace(question, protocol=other)
@@ -334,7 +335,7 @@ class Exchange:
         return unknown(user, self.workload, self.way, error, signals=signals)
 
     def _etag(self, known: Known | None) -> str:
-        """The ETag by which a known picture can be asked for; empty where there is none. Of the other form: none."""
+        """The ETag to send for a known picture; empty where there is none, or where the other form gave it."""
         etag = known.signals.get("etag", "") if known is not None and known.way is self.way else ""
         return etag if _TAG.fullmatch(etag) else ""
 
@@ -410,7 +411,7 @@ class Exchange:
 def addresses(user: User) -> tuple[str, ...]:
     """The addresses by which Exchange is asked for a user, the best first: the primary SMTP address, then the UPN.
 
-    No alias, and none of another account's. `mail` only where the directory names no SMTP address.
+    Never an alias or another account's address. `mail` is used only where the directory names no SMTP address.
     """
     upn = user.upn.strip()
     if not user.asked_by:
@@ -424,12 +425,12 @@ def addresses(user: User) -> tuple[str, ...]:
 
 
 def _has_mailbox(user: User) -> bool:
-    """Whether the directory shows that the user has one: by a plan, or by what the mailbox is there for."""
+    """Whether the directory shows that the user has a mailbox: by a plan, or by the mailbox's purpose."""
     return user.exchange_plan or user.mailbox not in _WITHOUT
 
 
 def _nothing(user: User) -> tuple[Status, str, str, str]:
-    """What it means that Exchange has no photo for this user: status, reason, detail, and what is the user's own."""
+    """The meaning of "no photo" for this user: status, reason, detail, and the signal `own`."""
     if _has_mailbox(user):
         return Status.ABSENT, "", "", ""
     if user.mailbox == "none":
@@ -441,12 +442,12 @@ def _nothing(user: User) -> tuple[Status, str, str, str]:
 
 
 def _is_single(observation: Observation) -> bool:
-    """Whether it is unknown for a reason that speaks of this mailbox alone."""
+    """Whether the observation is `unknown` for a reason that concerns this mailbox alone."""
     return observation.status is Status.UNKNOWN and observation.reason not in FAULT_REASONS
 
 
 def _without_photo(seen: Seen) -> bool:
-    """Whether it is an answer that anything could have given in Exchange's place."""
+    """Whether something else could have given this answer in Exchange's place."""
     if not isinstance(seen, Observation):
         return False
     return seen.status in {Status.ABSENT, Status.NOT_PROVISIONED} or _is_single(seen)

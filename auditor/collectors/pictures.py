@@ -1,4 +1,4 @@
-"""From bytes that a service sent to what an observation says of them."""
+"""Turns the bytes that a service sent into what an observation says of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from auditor.model import UNDECIDED_LOOKS, Fingerprint, Reason, Status
 from auditor.photos import PictureTooLarge, UnreadablePicture, classify, fingerprint
 
 READINGS = 4
-"""How often bytes that hold no image, and are others each time, are read: a connection that damages them may mend."""
+"""How often bytes that hold no image, and differ each time, are read: a connection that damages them may recover."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Looked:
     digest: str = ""
     """SHA-256 of bytes that hold no image."""
     looks: str = ""
-    """Which kind of placeholder it was taken for, or that it is undecided, and why; a signal."""
+    """A signal: the kind of placeholder that the picture was taken for, or that this is undecided, and why."""
     broken: bool = False
     """Whether bytes came that hold no image, and could not be proved to be what the service keeps."""
 

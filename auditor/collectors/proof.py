@@ -1,7 +1,8 @@
 """Answers that say "nothing here" wait until the origin has proved that the service itself gave them.
 
-A gateway, a cache or a service that is being switched off answers everybody with the same bare "not found". One such
-answer says nothing; the service's own word about a user whom it certainly knows, asked for afterwards, does.
+A gateway, a cache or a service that is being switched off answers everybody with the same bare "not found". Such an
+answer proves nothing by itself. The proof is the service's answer, asked for afterwards, about a user whom it certainly
+knows.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from auditor.collectors.contract import Seen
 from auditor.model import Observation, Reason, Status
 
 FIRST_PROOF = 3
-"""So many answers of nothing in a row are held against a proof; then at each doubling: 6, 12, 24, …"""
+"""After this many "nothing here" answers in a row a proof is asked for; then at each doubling: 6, 12, 24, …"""
 
 
 @dataclass
 class Proof:
-    """Holds back the observations of some users of one part; `prove` asks the service, once for all that wait.
+    """Holds back the "nothing here" observations of one part; one call of `prove` serves all that wait.
 
-    What is held is given out after a proof: as it was, or as `unknown` with the sentence `otherwise`.
+    Then they are given out: unchanged where the proof succeeded, else as `unknown` with the sentence `otherwise`.
     """
 
     prove: Callable[[], Awaitable[bool]]
@@ -30,12 +31,12 @@ class Proof:
     _next: int = field(default=FIRST_PROOF, init=False)
 
     async def take(self, seen: Sequence[Seen], *, nothing: bool) -> list[Seen]:
-        """What can be given out now that this user's observations have come.
+        """The observations that can be given out now that this user's have come.
 
-        `nothing`: they say that there is nothing here, and carry nothing of the user's own.
+        `nothing`: this user's say that there is nothing here, and carry nothing of the user's own.
         """
         if not nothing:
-            # What answered this one may have been asked before the others: it proves nothing of them.
+            # This answer may be older than those that wait: it proves nothing of them.
             self._in_a_row, self._next = 0, FIRST_PROOF
             return list(seen)
         given: list[Seen] = [one for one in seen if not isinstance(one, Observation)]
@@ -47,7 +48,7 @@ class Proof:
         return [*given, *await self.settle()]
 
     async def settle(self) -> list[Seen]:
-        """What is still held, after one more proof; to be called before the part is complete."""
+        """The observations that are still held, after one more proof; call it before the part is complete."""
         if not self._held:
             return []
         waiting, self._held = self._held, []

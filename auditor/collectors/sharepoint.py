@@ -1,7 +1,8 @@
-"""The picture of the SharePoint user profile: what is shown, and what is stored.
+"""The picture of the SharePoint user profile: the one that is shown, and the one that is stored.
 
-Answers are kept until it is known what may be believed of them: whether the default person still is the one that was
-learned, whether SharePoint still knows users whom it knew, and shows them what it showed.
+Answers wait until it is known what may be believed of them. Three things are checked: whether the default person is
+still the one that was learned, whether SharePoint still knows users whom it knew, and whether it still shows them the
+same picture.
 """
 
 from __future__ import annotations
@@ -55,35 +56,35 @@ STAMP = (
     "PictureURL-host",
     "PictureURL-sha256",
 )
-"""What of a profile tells whether its pictures are still the same."""
+"""Signals of a profile that are compared to tell whether its pictures are still the same."""
 SYNCHRONISED = "1"
-"""SPS-PictureExchangeSyncState of a picture that the synchronisation looks after, and stamps with its time."""
+"""SPS-PictureExchangeSyncState of a picture that the synchronisation keeps up to date and stamps with its time."""
 SETTLED = timedelta(days=3)
-"""How long SharePoint may take to show what a profile says (72 hours are reported): what was read sooner after its
-stamp may be the picture from before."""
+"""How long SharePoint may take to show a profile's new picture (72 hours are reported). A picture that was read sooner
+after its stamp may be the earlier one."""
 WAITING = 100
-"""So many users' answers wait at most for what is asked about them all: what is shown for nobody, and a control."""
+"""Maximum number of users whose answers wait for the checks on them all: the default person, and a control."""
 FAILED_IN_A_ROW = 10
-"""So many users in a row of whom nothing was learned are told at once: a dead workload is noticed."""
+"""After this many users in a row of whom nothing was learned, answers wait no longer: a dead workload is noticed."""
 SAME_STRANGER = 3
-"""So many users answered with the profile of one other account: an answer that is given to everybody."""
+"""When the same other account's profile came for this many users, the answer is taken for one given to everybody."""
 STRANGE_IN_A_ROW = 8
-"""So many users in a row whose profile is another's or is refused: that is no single user's fate."""
+"""When this many users in a row get another account's profile or a refusal, the cause is not the single user."""
 LOST_IN_A_ROW = 3
-"""So many users in a row whom a geo does not know although the home geo says that they live there."""
+"""When a geo does not know this many users in a row who live there by the home geo's word, the geo is not believed."""
 FEW = 8
-"""Below so many users, what holds for all of them proves nothing."""
+"""With fewer users than this, what holds for all of them proves nothing."""
 CONTROLS = 2
-"""Users whose answers are remembered, to be asked for again as a proof: the first and the latest."""
+"""Number of users whose answers are remembered, to be asked for again as a proof: the first and the latest."""
 OTHER_SIZE = "M"
 
 
 @dataclass
 class SharePoint:
-    """The profile, asked on the user's own geo; then the picture that is shown and the one that is stored.
+    """Reads the profile on the user's own geo; then the picture that is shown and the one that is stored.
 
-    Pictures that are known are not read where the profile's stamp is the same. Only the synchronisation from Exchange
-    is known to stamp: a picture that a tool wrote, or that users without an Exchange licence are shown, is always read.
+    Known pictures are not read where the profile's stamp is the same. Only the synchronisation from Exchange is known
+    to stamp. Pictures that a tool wrote are always read, and so are those of users without an Exchange licence.
     """
 
     people: People
@@ -118,25 +119,25 @@ class SharePoint:
     learned: str = field(default="", init=False)
     _default: DefaultPerson = field(init=False)
     _taken: bool = field(default=False, init=False)
-    """Whether the credential was ever taken."""
+    """Whether SharePoint ever accepted the credential."""
     _known: list[User] = field(default_factory=list, init=False)
     """Users whose own profile came in this run."""
     _shown: dict[str, list[tuple[User, Fingerprint]]] = field(default_factory=dict, init=False)
-    """By host: users who were shown a picture that is no default, and which."""
+    """By host: users who were shown a picture that is no default, with that picture."""
     _contradicted: set[str] = field(default_factory=set, init=False)
-    """Hosts that showed nobody anything but the default person, although profiles promise pictures."""
+    """Hosts that showed only the default person, although profiles promise other pictures."""
     _strangers: Counter[str] = field(default_factory=Counter, init=False)
-    """How many users were answered with the profile of each other account."""
+    """By object id of another account: how many users were answered with its profile."""
     _strange: int = field(default=0, init=False)
-    """How many users in a row, until now, had a profile of another's or one that was refused."""
+    """How many users in a row, until now, got another account's profile or a refusal."""
     _lost: Counter[str] = field(default_factory=Counter, init=False)
-    """By geo: how many users in a row it did not know although the home geo says that they live there."""
+    """By My Site host: how many users in a row it did not know, although the home geo says that they live there."""
 
     def __post_init__(self) -> None:
         self._default = DefaultPerson(self.people)
 
     async def prepare(self, users: Iterable[User]) -> None:
-        """Learn each host's default person, and whether this credential is accepted at all."""
+        """Check that the credential is accepted, and learn each host's default person."""
         self._default.name(users)
         profile = await self.people.profile(self.root, self._default.nobody[0])
         if refusal := refused(profile, delegated=self.delegated):
@@ -148,7 +149,7 @@ class SharePoint:
     async def collect(
         self, users: Sequence[User], known: Mapping[str, Known] = NOBODY_KNOWN
     ) -> AsyncGenerator[Seen, None]:
-        """One observation a user for the picture that counts, and one for the other where there is one."""
+        """One observation a user for the picture that counts, and one for the other picture where there is one."""
         if not self._default.nobody:
             self._default.name(users)
         proof = Proof(
@@ -171,7 +172,7 @@ class SharePoint:
             yield seen
 
     def _is_settled(self, heard: Heard) -> bool:
-        """Whether nothing that is asked later could change what these answers mean."""
+        """Whether no later answer could change the meaning of these answers."""
         if not heard.is_known or heard.picture is None:
             return not heard.of_another and not heard.refused and not _is_lost(heard)
         belief = Belief(self._default)
@@ -180,7 +181,7 @@ class SharePoint:
         return bool(belief.own(heard))
 
     async def _release(self, waiting: Sequence[Heard], proof: Proof, users: int) -> list[Seen]:
-        """What is to be told of these users, who were asked since the last time; the part has so many in all."""
+        """The observations of these users, asked for since the last call. `users`: how many the part has in all."""
         damaged = self._damaged(waiting, alone=len(waiting) == users)
         belief = await self._belief(waiting, few=users < FEW)
         given: list[Seen] = []
@@ -191,10 +192,10 @@ class SharePoint:
             given += await proof.take(seen, nothing=heard.no_profile)
         return given
 
-    # -- who says so -------------------------------------------------------------------------------------------
+    # -- proving who answered --------------------------------------------------------------------------------
 
     async def _still_knows(self) -> bool:
-        """Whether SharePoint still knows a user whom it knew; where it knew nobody, whether it is SharePoint."""
+        """Whether SharePoint still knows a user whom it knew; where it knew none, whether SharePoint answers at all."""
         for user in reversed(self._known):
             try:
                 profile = await self.people.profile(self.root, user.upn, anew=True)
@@ -210,9 +211,9 @@ class SharePoint:
             return False
 
     def _damaged(self, waiting: Sequence[Heard], *, alone: bool) -> list[str]:
-        """For each of these, why it is believed to be no answer about this user; empty where it may be one.
+        """For each of these, why it is not believed to be about this user; empty where it may be.
 
-        `alone`: they are all of the users of the part.
+        `alone`: these are all users of the part.
         """
         for heard in waiting:
             if heard.of_another and heard.owner:
@@ -228,7 +229,7 @@ class SharePoint:
             if heard.of_another and self._strangers[heard.owner] >= SAME_STRANGER and heard.owner:
                 why = "SharePoint gave the profile of one and the same other account for several users"
             elif heard.refused and not self._known:
-                # Nobody was ever let see a profile: that is a policy, and is told of the whole tenant.
+                # No profile was ever readable: a policy refuses them all, so the refusals stand.
                 why = ""
             elif row >= STRANGE_IN_A_ROW or (everyone and (heard.of_another or heard.refused)):
                 why = "SharePoint gave no profile of their own for many users in a row"
@@ -249,7 +250,7 @@ class SharePoint:
         return found
 
     async def _belief(self, waiting: Sequence[Heard], *, few: bool) -> Belief:
-        """What may be believed of what these users are shown; `few`: their number proves nothing."""
+        """Which of the pictures that these users are shown may be believed. `few`: their number proves nothing."""
         unproved: dict[str, bool] = {}
         repeated: dict[str, frozenset[str]] = {}
         for site in sorted({heard.site for heard in waiting if heard.picture is not None}):
@@ -261,22 +262,22 @@ class SharePoint:
                 checked = await self._default.check(site)
             self._disprove(here)
             if not checked:
-                # Nobody knows what is shown for nobody now: a picture of several users may be it.
+                # The present default person is not known: a picture that several users are shown may be it.
                 times = Counter(heard.picture.sha256 for heard in open_ones if heard.picture is not None)
                 repeated[site] = frozenset(sha256 for sha256, count in times.items() if count > 1)
             for heard in here:
                 if heard.picture is not None and checked and not belief.is_default(heard):
                     _remember(self._shown.setdefault(site, []), (heard.user, heard.picture))
             if not await self._default_is_proved(site, [heard for heard in here if belief.is_default(heard)]):
-                # Where nobody can be asked for, and few users are there, the library is no second word either.
+                # With no control and few users, the file in the library does not stand for the shown picture either.
                 unproved[site] = bool(self._shown.get(site)) or not few
         return Belief(self._default, default_unproved=unproved, repeated=repeated)
 
     def _disprove(self, here: Sequence[Heard]) -> None:
-        """Notice a default person that is one user's own photo: a cache gave it for accounts that do not exist."""
+        """Notice a default person that is one user's own photo, which a cache gave for accounts that do not exist."""
         for site, controls in self._shown.items():
             for _, picture in controls:
-                # It was shown to this user before it was shown for nobody.
+                # The picture was shown to this user before it was shown for accounts that do not exist.
                 if self._default.shown_as(site, picture):
                     self._default.disprove(site, picture)
         for heard in here:
@@ -288,8 +289,8 @@ class SharePoint:
     async def _default_is_proved(self, site: str, shown_default: Sequence[Heard]) -> bool:
         """Whether the host still shows other pictures than the default person.
 
-        A user who was shown one is asked for anew. Where nobody was, no user whose profile promises a picture that
-        lies in the library may be shown the default person.
+        A user who was shown another picture is asked for anew. Where there is no such user, the host is contradicted
+        by any user who is shown the default person although the profile promises a picture that lies in the library.
         """
         belief = Belief(self._default)
         doubted = [heard for heard in shown_default if not belief.own(heard)]
@@ -344,14 +345,14 @@ class SharePoint:
     async def _profile(self, user: User) -> tuple[ProfileAnswer, str]:
         """The profile as the user's own geo has it, and that geo's My Site host.
 
-        The home geo answers for everyone and names the host of the user's geo (PersonalSiteHostUrl, which
-        Microsoft recommends for telling where a profile lives); the full profile is there.
+        The home geo answers for everyone and names the host of the user's geo (PersonalSiteHostUrl, which Microsoft
+        recommends for telling where a profile lives). The user's geo has the full profile.
         """
         profile = await self.people.profile(self.root, user.upn)
         if refusal := refused(profile, delegated=self.delegated):
             if not self._taken:
                 raise refusal
-            # The credential was taken for others: what is refused is this one user's profile.
+            # The credential was accepted for others: only this user's profile is refused.
             raise ServiceError(refusal.sentence, remedy=refusal.remedy, reason=refusal.reason)
         self._taken = True
         return await self._at_home(user, profile)
@@ -378,7 +379,7 @@ class SharePoint:
                 remedy=f"add {site} to sharepoint.my_sites if it is a geo of this tenant",
             )
         if site not in {self.my_sites[0], asked}:
-            # What this geo refuses it refuses its own users: the others are asked on.
+            # A geo's refusal concerns only its own users: users of other geos are asked for as before.
             profile = await self.people.profile(site, user.upn, anew=anew)
             if refusal := refused(profile, delegated=self.delegated):
                 raise ServiceError(f"{site}: {refusal.sentence}", remedy=refusal.remedy, reason=refusal.reason)
@@ -387,7 +388,7 @@ class SharePoint:
         return profile, site
 
     def _strange_host(self, url: str) -> str:
-        """The host of a `PictureURL` that lies on none of the My Site hosts, as after a tenant was renamed."""
+        """The host of a `PictureURL` where it is no My Site host, as after a tenant was renamed; else empty."""
         try:
             origin = host_origin(url) if url else ""
         except BadOrigin:
@@ -399,10 +400,10 @@ class SharePoint:
     async def ask_again(
         self, users: Sequence[User], heard: Mapping[str, Observation]
     ) -> AsyncGenerator[Observation, None]:
-        """Ask anew at the My Site hosts, for another size of what is shown, and in the library.
+        """Ask anew at the My Site hosts: for another size of the shown picture, and for the file in the library.
 
-        What is shown is believed where it is another picture than before. Where it is the same, the file in the
-        library stands for users with an Exchange licence whose profile says that it is shown.
+        The shown picture is believed where it is another one than before. Where it is the same, the file in the library
+        stands for users with an Exchange licence whose profile says that this file is shown.
         """
         if not self._default.nobody:
             self._default.name(users)
@@ -424,10 +425,10 @@ class SharePoint:
                 yield observation
 
     async def _still_shows(self, site: str, users: Sequence[User], heard: Mapping[str, Observation]) -> bool:
-        """Whether the host still shows a user what it showed; where nobody can be asked for, whether it ever did."""
+        """Whether the host still shows a control the same picture; without controls, whether nothing contradicts it."""
         controls = list(self._shown.get(site, ()))
         if not controls and len(self.my_sites) == 1:
-            # Of a run that was resumed. With several geos it is not known where these users live.
+            # A resumed run has no controls yet. With several geos it is not known where these users live.
             for user in users:
                 before = heard[user.id]
                 if before.status is Status.PHOTO and before.way is Way.USERPHOTO and before.fingerprint is not None:
@@ -437,7 +438,7 @@ class SharePoint:
     async def _one_stays(self, site: str, controls: Sequence[tuple[User, Fingerprint]]) -> bool:
         for user, picture in reversed(controls):
             if self._default.shown_as(site, picture):
-                # A picture that accounts which do not exist are shown, too, tells nobody apart.
+                # A picture that is also shown for accounts that do not exist proves nothing.
                 continue
             seen = await read(partial(self.people.shown, site, user.upn, anew=True), lambda *_: None)
             if _alike(seen.fingerprint, picture):
@@ -462,7 +463,10 @@ class SharePoint:
         return _judged_again(heard, before, belief, shared)
 
     async def _profile_anew(self, user: User) -> tuple[ProfileAnswer, str]:
-        """The profile as a My Site host gives it; where that knows no such user, as the root does, asked otherwise."""
+        """The profile, asked for at the home geo's My Site host; where it is not found there, at the root site.
+
+        The question is encoded otherwise than in `collect`.
+        """
         for host in dict.fromkeys((self.my_sites[0], self.root)):
             profile = await self.people.profile(host, user.upn, anew=True, plainly=True)
             if refusal := refused(profile, delegated=self.delegated):
@@ -473,7 +477,7 @@ class SharePoint:
 
 
 class _Lost(BadAnswer):
-    """The geo on which a profile lives, by the home geo's word, does not know the user."""
+    """The home geo says that a profile lives on another geo, which does not know the user."""
 
     reason = Reason.GEO_UNKNOWN
 
@@ -487,16 +491,16 @@ def _is_lost(heard: Heard) -> bool:
 
 
 def _is_time(waiting: Sequence[Heard]) -> bool:
-    """Whether these have waited for long enough."""
+    """Whether these answers must wait no longer."""
     failed = waiting[-FAILED_IN_A_ROW:]
     all_failed = len(failed) == FAILED_IN_A_ROW and not any(one.is_known or one.no_profile for one in failed)
     return len(waiting) >= WAITING or all_failed
 
 
 def _judged_again(heard: Heard, before: Observation, belief: Belief, shared: Collection[str]) -> Observation:
-    """The observation that would stand if the one `before` is not believed.
+    """The observation that stands if the one `before` is not believed.
 
-    `belief`: of the size that was asked for now. `shared`: SHA-256 of pictures that several users were shown before.
+    `belief`: for the size that was asked for now. `shared`: SHA-256 of pictures that several users were shown before.
     """
     made = [one for one in observations(heard, belief) if isinstance(one, Observation)]
     judged = next(one for one in made if one.judged)
@@ -506,7 +510,7 @@ def _judged_again(heard: Heard, before: Observation, belief: Belief, shared: Col
     stays = _stays(judged, before, default=default)
     library = next((one for one in made if one.picture is Picture.STORED), None)
     if library is not None and heard.user.exchange_plan and not own:
-        # The library is the second word: for what is shown now, for what was shown before, or against both.
+        # The file in the library can confirm the picture shown now or before, or stand against both.
         agrees = heard.file_is_shown or _alike(library.fingerprint, before.fingerprint)
         if agrees or (heard.file_should_be_shown and (stays or default)):
             return replace(library, judged=True)
@@ -528,7 +532,7 @@ def _no_word(judged: Observation, detail: str) -> Observation:
 
 
 def _stays(now: Observation, before: Observation, *, default: bool) -> bool:
-    """Whether what is shown is what it was; `default`: it is the default person now."""
+    """Whether the shown picture is the same as before; `default`: now it is the default person."""
     if default and before.signals.get("looks") == DEFAULT_LOOKS:
         return now.status is before.status
     if now.fingerprint is None or before.fingerprint is None:
@@ -541,7 +545,7 @@ def _alike(a: Fingerprint | None, b: Fingerprint | None) -> bool:
 
 
 def _rows(flags: Sequence[bool], before: int) -> list[int]:
-    """For each flag that is set, how long the row is in which it stands; `before`: so many stood before the first."""
+    """For each set flag, the length of its row of set flags. `before`: how many set flags came before the first."""
     found = [0] * len(flags)
     begin = 0
     for number in range(len(flags) + 1):
@@ -557,7 +561,7 @@ T = TypeVar("T")
 
 
 def _remember(controls: list[T], one: T) -> None:
-    """Keep the first and the latest."""
+    """Keep the first and the latest of the controls."""
     if len(controls) < CONTROLS:
         controls.append(one)
     else:
@@ -565,11 +569,11 @@ def _remember(controls: list[T], one: T) -> None:
 
 
 async def _nothing() -> None:
-    """In place of a picture that is not read."""
+    """Awaited in place of reading a picture."""
 
 
 def _unchanged(user: User, signals: Mapping[str, str], known: Known) -> frozenset[Picture]:
-    """Which of the known pictures the profile says are still the same; none where it cannot tell."""
+    """The known pictures that are still the same by the profile; none where it cannot tell."""
     if not user.exchange_plan or signals["SPS-PictureExchangeSyncState"] != SYNCHRONISED:
         return frozenset()
     stamped = picture_moment(signals["SPS-PictureTimestamp"])
@@ -579,7 +583,7 @@ def _unchanged(user: User, signals: Mapping[str, str], known: Known) -> frozense
 
 
 def refused(profile: ProfileAnswer, *, delegated: bool = False) -> WorkloadRefused | None:
-    """Whether the answer refuses this credential, and so everyone. `delegated`: it is a person's."""
+    """The refusal, where the answer refuses this credential and so everyone. `delegated`: it is a person's."""
     words = f"{profile.error} {profile.diagnostics}"
     if "required permissions to access profile" in words:
         kind = "delegated" if delegated else "application"

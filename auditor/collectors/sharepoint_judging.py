@@ -1,4 +1,4 @@
-"""What SharePoint answered for one user, and what observations come of it once it is known what is believed."""
+"""SharePoint's answers for one user, and the observations made of them once it is known what may be believed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Heard:
 
     user: User
     at: datetime
-    """When they had come."""
+    """When all of them had come."""
     site: str = ""
     """The My Site host of the user's geo; empty where it was not learned."""
     error: ServiceError | None = None
@@ -43,7 +43,7 @@ class Heard:
     """None where it was not read."""
     stored: Looked | None = None
     same: frozenset[Picture] = frozenset()
-    """Which pictures are, by the profile, those that were known."""
+    """Pictures that, by the profile, are still the known ones."""
     known_own: str = ""
     """The signal `own` of the pictures that were known."""
 
@@ -59,7 +59,7 @@ class Heard:
 
     @property
     def of_another(self) -> bool:
-        """Whether a profile came that is not this user's."""
+        """Whether the profile that came is not this user's."""
         return self._profile_came and self.owner != self.user.id.lower()
 
     @property
@@ -74,22 +74,22 @@ class Heard:
 
     @property
     def picture(self) -> Fingerprint | None:
-        """What is shown, where it is a picture."""
+        """The picture that is shown, where one was read."""
         return self.shown.fingerprint if self.shown is not None and self.shown.status in _PICTURES else None
 
     @property
     def file(self) -> Fingerprint | None:
-        """What is stored, where it is a picture."""
+        """The picture that is stored, where one was read."""
         return self.stored.fingerprint if self.stored is not None and self.stored.status in _PICTURES else None
 
     @property
     def file_is_shown(self) -> bool:
-        """Whether what is shown is the user's own file."""
+        """Whether the shown picture is the user's own file."""
         return self.picture is not None and self.file is not None and alike(self.picture, self.file)
 
     @property
     def file_should_be_shown(self) -> bool:
-        """Whether, by the profile, the user's file is what is shown, and it is not.
+        """Whether the user's file is not shown although the profile says so.
 
         Never for users without an Exchange licence: they are shown the Microsoft 365 photo (MC653734).
         """
@@ -98,14 +98,14 @@ class Heard:
 
     @property
     def default_should_be_shown(self) -> bool:
-        """Whether, by the profile, the default person is what is shown; never for users without an Exchange licence."""
+        """Whether the profile says that the default person is shown; never for users without an Exchange licence."""
         if self.user.plans_known and not self.user.exchange_plan:
             return False
         return self._never_synced or self._property("SPS-PicturePlaceholderState") == SHOWS_PLACEHOLDER
 
     @property
     def _never_synced(self) -> bool:
-        """Whether the profile never received a picture; where the keys are not there, a gateway may have taken them."""
+        """Whether the profile never received a picture. Missing keys prove nothing: a gateway may have removed them."""
         properties = self.profile.properties if self.profile is not None else {}
         return not self.url and all(properties.get(name) == "" for name in NEVER_SYNCED)
 
@@ -114,9 +114,9 @@ class Heard:
         return self.profile is not None and self.profile.found and self.profile.status == 200
 
     def own(self, *, default: bool) -> str:
-        """What in these answers is the user's own, and says the same as what is shown; empty where nothing is.
+        """What in these answers is the user's own and agrees with the shown picture; empty where nothing does.
 
-        `default`: what is shown is the default person.
+        `default`: the shown picture is the default person.
         """
         if default:
             if not self.default_should_be_shown:
@@ -134,28 +134,28 @@ def _blank(picture: Fingerprint) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Belief:
-    """What of a host's pictures may be believed, when the observations of some users are made."""
+    """Which pictures of the hosts may be believed when the observations of some users are made."""
 
     default: DefaultPerson
     size: str = "L"
     default_unproved: Mapping[str, bool] = field(default_factory=dict)
-    """Hosts on which the default person, shown to somebody, says nothing; whether the library may stand for it."""
+    """By host whose default person proves nothing of the user: whether the file in the library may stand for it."""
     repeated: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """By host on which nobody knows what is shown for nobody: SHA-256 of pictures shown to several users."""
+    """By host whose present default person is not known: SHA-256 of pictures shown to several users."""
 
     def is_default(self, heard: Heard) -> bool:
         """Whether this user is shown the default person."""
         return heard.picture is not None and self.default.shown_as(heard.site, heard.picture, self.size)
 
     def own(self, heard: Heard) -> str:
-        """What in the answers is the user's own; empty where nothing is."""
+        """What in the answers is the user's own and agrees with the shown picture; empty where nothing does."""
         picture = heard.picture
         if picture is None or self.default.disproved(heard.site, picture):
             return ""
         return heard.own(default=self.is_default(heard))
 
     def shown(self, heard: Heard) -> Looked | None:
-        """What is believed of what is shown."""
+        """The shown picture, as far as it is believed."""
         seen, site, picture = heard.shown, heard.site, heard.picture
         if seen is not None and seen.status is Status.ABSENT:
             # userphoto.aspx shows the default person for a missing photo, and never a 404.
@@ -165,7 +165,7 @@ class Belief:
         if self.default.disproved(site, picture):
             return _not_believed(f"{site} shows one person's own photo also for accounts that do not exist")
         if not self.default.known(site, self.size) or picture.sha256 in self.repeated.get(site, ()):
-            # Any picture may be the default person here: whatever was shown, nothing was learned from it.
+            # Any picture may be the default person here, so the shown one proves nothing.
             return _not_read(f"what {site} shows for people without a photo could not be learned")
         if not self.is_default(heard):
             return seen
@@ -185,9 +185,9 @@ def _not_believed(detail: str) -> Looked:
 
 
 def observations(heard: Heard, belief: Belief, damaged: str = "") -> list[Seen]:
-    """One observation for the picture that counts, and one for the other where there is one.
+    """One observation for the picture that counts, and one for the other picture where there is one.
 
-    `damaged`: why the answer is believed to be no answer about this user, as a sentence; empty where it may be one.
+    `damaged`: a sentence why the answer is not believed to be about this user; empty where it may be.
     """
     user = heard.user
     if damaged:
@@ -201,8 +201,8 @@ def observations(heard: Heard, belief: Belief, damaged: str = "") -> list[Seen]:
     if heard.refused:
         profile = heard.profile
         told = profile.error or f"HTTP {profile.status}"
-        # What gives no code of SharePoint's may be something else that stands before it, and then says nothing of
-        # this user; but whoever refuses (403) refuses this one profile until others are refused, too.
+        # An answer without SharePoint's code may come from something before it, and then says nothing of this user.
+        # A 403 counts as a refusal of this one profile until others are refused, too.
         own_word = bool(profile.code) or profile.status == 403
         reason = f"HTTP {profile.status}" if own_word else Reason.UNEXPECTED_ANSWER
         return [_unknown(heard, reason, f"SharePoint refused the profile: {told}")]
@@ -223,10 +223,10 @@ def _unknown(heard: Heard, reason: str, detail: str) -> Seen:
 def _pictures(heard: Heard, belief: Belief) -> list[Seen]:
     user, stored, same = heard.user, heard.stored, heard.same
     shown, own = belief.shown(heard), belief.own(heard)
-    # What is shown counts. Where it cannot be read, what is stored counts for users with an Exchange
-    # licence; without one SharePoint shows the Microsoft 365 photo whatever is stored (MC653734). Where bytes
-    # came that are no image, users may see just that: another picture must not stand in for it. A file that is
-    # gone although the profile names it, or is not shown by the profile's word, says nothing of what is shown.
+    # The shown picture counts. Where it cannot be read, the stored one counts for users with an Exchange licence;
+    # to others SharePoint shows the Microsoft 365 photo whatever is stored (MC653734). Where bytes came that are no
+    # image, users may see just those: no other picture may stand for them. A stored file says nothing of the shown
+    # picture where it is gone although the profile names it, or where the profile says that it is not shown.
     is_stored = Picture.STORED in same or (stored is not None and stored.status is not Status.ABSENT)
     not_seen = shown is not None and shown.status is Status.UNKNOWN and not shown.broken
     from_stored = not_seen and is_stored and user.exchange_plan and not heard.default_should_be_shown

@@ -1,4 +1,4 @@
-"""One picture of SharePoint, from the answer to what it is; and whether two of them are the same."""
+"""Reads one picture of SharePoint, and compares two."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from auditor.services.sharepoint import no_such_file
 
 
 async def read(ask: Callable[[], Awaitable[Answer]], keep: Keep) -> Looked:
-    """What a picture is; `absent` where SharePoint says that there is no such file, `unknown` where it was not read."""
+    """Read a picture: `absent` where SharePoint says that there is no such file, `unknown` where it was not read."""
     try:
         answer = await ask()
         if no_such_file(answer):
@@ -37,6 +37,6 @@ def alike(a: Fingerprint, b: Fingerprint) -> bool:
     """Whether two pictures are the same photograph."""
     if a.sha256 == b.sha256:
         return True
-    # A portrait is nowhere near the default person: the hash keeps the dear comparison from every user.
+    # The comparison costs much. Most portraits' hashes are far from the default person's, which spares it for them.
     near = (int(a.phash, 16) ^ int(b.phash, 16)).bit_count() <= 12
     return near and compare(a, b).decision is Decision.SAME

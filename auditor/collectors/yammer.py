@@ -1,8 +1,8 @@
 """Viva Engage (Yammer): a list by pages, or a few users by address; pictures from a CDN.
 
-That somebody has no account is believed of an address only while an account that is known to exist is found by its
-own address, and of the list only where users who are not in it have no account by address either. Neither a list that
-ends early nor something else that answers 404 makes anybody *no account*.
+An address without an account is believed only while an account that is known to exist is found by its own address. A
+list without a user's account is believed only where users who are not in it have no account by address either. So
+nobody is *no account* because a list ended early, or because something else answered 404.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from auditor.services.retries import one_user
 from auditor.services.yammer import Engage, EngageUser, can_be_asked, home_network, is_default
 
 FEW = 25
-"""Up to so many users are asked for one by one; more are found by reading the whole list."""
+"""Up to this many users are asked for one by one; for more of them the whole list is read."""
 PICTURES_IN_A_ROW = 25
-"""So many pictures in a row that could not be had, each tried as often as is sensible, are a dead host of pictures."""
+"""After this many pictures in a row that could not be read, retries included, the pictures' host is taken for dead."""
 ASKED_BESIDES_THE_LIST = 6
-"""So many users who are not in the list are asked for by address before the list is believed to be whole."""
+"""Number of users not in the list that are asked for by address before the list is believed to be whole."""
 ADDRESSES_EACH = 2
-"""By so many of their addresses: the primary one and the user principal name."""
+"""Number of addresses that each of these users is asked for by: the primary one and the user principal name."""
 CONTROLS = 3
-"""So many accounts that are known to exist are tried until one is found by its address: one may be refused alone."""
+"""Maximum number of known accounts tried until one is found by its address: one alone may be refused."""
 PAGES_AGAIN = 4
-"""So many pages of the list are read for users who are asked for once more and had been asked for by address."""
+"""Pages of the list read after the first, where `ask_again` looks for users who were asked for by address before."""
 AMBIGUOUS = "more than one Viva Engage account goes by this user's addresses"
 ONLY_ANOTHERS_MAIL = (
     "no Viva Engage account goes by this user's own addresses, and the user's mail address belongs to another account"
@@ -56,11 +56,11 @@ NOT_PROVED = (
     " own address either, so this is not believed"
 )
 ACCOUNT = "account"
-"""What the signal `own` names: the account that list and address name alike is this user's own."""
+"""Value of the signal `own`: list and address name the same account, so it is this user's own."""
 
 
 class Account(Protocol):
-    """What tells one account from another: an `EngageUser`, or the `Found` that was made of it."""
+    """What an `EngageUser` and the `Found` made of it have in common."""
 
     @property
     def id(self) -> str:
@@ -102,15 +102,15 @@ class Found:
     digest: str = ""
     activated_at: str = ""
     unchanged: bool = False
-    """Whether its picture has the id of the one that was known of it."""
+    """Whether the picture has the same id as the known one."""
     read: bool = True
-    """False where it therefore was not read."""
+    """False where the picture was not read because it is unchanged."""
     alive: bool = True
     """False where the account is suspended or deleted."""
     network: str = ""
-    """The id of the network that it belongs to."""
+    """The id of the network that the account belongs to."""
     answered_at: datetime | None = None
-    """When the page or the answer came that named it."""
+    """When the page or the answer that named the account came."""
 
 
 @dataclass
@@ -121,7 +121,7 @@ class Yammer:
     keep: Keep
     concurrency: int = 8
     gave_up: str = field(default="", init=False)
-    """Why no picture is asked for any more; empty while they are."""
+    """Why pictures are no longer asked for; empty while they are."""
     _failed: int = field(default=0, init=False)
     workload = Workload.YAMMER
     permissions = (
@@ -139,13 +139,13 @@ class Yammer:
     async def page(self, number: int) -> list[EngageUser]:
         """One page of the list; an empty one ends it.
 
-        Only an empty one does: a page may be short because the list moved while it was read. An entry that names
-        nobody and no address can be nobody's here, but a page of nothing else is no end.
+        A short page does not: the list may have moved while it was read. An entry without id and address belongs to no
+        user, but a page of such entries is not empty.
         """
         return _answered_now(await self.engage.page(number))
 
     async def found(self, listed: Sequence[EngageUser], known: Mapping[str, Known] = NOBODY_KNOWN) -> list[Found]:
-        """The accounts of a page, their pictures read while their signed addresses live; `known` by Engage id."""
+        """The accounts of a page with their pictures, read before the signed URLs expire; `known` is by Engage id."""
         gate = asyncio.Semaphore(self.concurrency)
 
         async def one(user: EngageUser) -> Found:
@@ -158,8 +158,8 @@ class Yammer:
     async def by_email(self, users: Sequence[User], known: Mapping[str, Known] = NOBODY_KNOWN) -> AsyncIterator[Seen]:
         """A few users, each asked for by its addresses in turn. `known` is by object id.
 
-        First one page of the list: a host that is no Viva Engage says nothing, and the accounts on the page are
-        controls. Whoever is nobody by any address waits until such an account was found by its own.
+        First one page of the list is read: it shows that the host is Viva Engage, and its accounts are controls. Users
+        without an account by any address wait until a control was found by its own address.
         """
         page = await self.page(1)
         proof = Proof(partial(self._finds_by_address, page), NOT_PROVED)
@@ -180,9 +180,9 @@ class Yammer:
     async def not_whole(self, unlisted: Sequence[User], controls: Sequence[Account], home: str) -> ServiceError | None:
         """Why a list that ended is not believed to be whole; None where it is.
 
-        `unlisted`: a few users who are not in it and should have no account by their addresses either; nobody where all
-        who can be asked for are in it. `controls`:
-        accounts that are in it, of which one should be found by its address. `home`: the tenant's own network.
+        `unlisted`: a few users who are not in the list and should have no account by their addresses either; empty
+        where all users who can be asked for are in it. `controls`: accounts in the list, one of which should be found
+        by its address. `home`: the tenant's own network.
         """
         asked = 0
         for user in unlisted:
@@ -194,7 +194,7 @@ class Yammer:
             except ServiceError:
                 continue
             asked += 1
-            # An account that is not in use may well be left out of a list; whether it is, is not documented.
+            # The list may leave out accounts that are not in use; no documentation says whether it does.
             if any(is_living(one, home) for one in accounts):
                 return BadAnswer(
                     "it ended, and a user who is not in it has an account when asked for by address",
@@ -210,11 +210,11 @@ class Yammer:
     async def ask_again(
         self, users: Sequence[User], heard: Mapping[str, Observation]
     ) -> AsyncGenerator[Observation, None]:
-        """Ask for these users another way than `heard` says, and for their pictures in another size.
+        """Ask for these users in another way than `heard` says, and for their pictures in another size.
 
-        Who was read from the list is asked for by address. Who was asked for by address is looked for on the first
-        pages of the list; in a network that has more of them, the question by address is asked anew. An answer of
-        *no photo* is marked as the user's own where both ways name one account and say so alike.
+        Users who were read from the list are asked for by address. Users who were asked for by address are looked for
+        on the first pages of the list; where the list has more pages, they are asked for by address anew. *No photo* is
+        marked as the user's own where both ways name the same account and both say *no photo*.
         """
         page: list[EngageUser] = []
         refused: ServiceError | None = None
@@ -223,7 +223,7 @@ class Yammer:
         except FinalForWorkload as error:
             refused = error
         except ServiceError:
-            pass  # then whoever is signed in is the control
+            pass  # then the account of the person who signed in is the control
         pages: Sequence[EngageUser] = page
         ended = False
         if page and any(_was_by_address(heard.get(user.id)) for user in users):
@@ -246,7 +246,7 @@ class Yammer:
             yield one
 
     async def _first_pages(self, page: Sequence[EngageUser]) -> tuple[list[EngageUser], bool]:
-        """The accounts of the first pages, and whether the list ends with them; a page that fails ends nothing."""
+        """The accounts of the first pages, and whether the list ends with them; a page that fails is not the end."""
         listed = list(page)
         for number in range(2, PAGES_AGAIN + 2):
             try:
@@ -281,9 +281,9 @@ class Yammer:
         return [_marked(one) if own and isinstance(one, Observation) else one for one in seen]
 
     async def _accounts_of(self, user: User, home: str, most: int | None = None) -> list[EngageUser]:
-        """The accounts that may be this user's, by the first address that finds one that is in use.
+        """The accounts that may be this user's; addresses are asked until one finds an account in use.
 
-        `most`: by how many of the user's addresses to ask.
+        `most`: the maximum number of addresses to ask.
         """
         found: list[list[EngageUser]] = []
         addresses = [one for one in addresses_of(user) if can_be_asked(one)]
@@ -296,10 +296,10 @@ class Yammer:
         return in_question(chosen(found, home), home)
 
     async def _finds_by_address(self, listed: Sequence[Account]) -> bool:
-        """Whether Viva Engage finds an account by its address that it has certainly; what refuses does not.
+        """Whether Viva Engage finds, by its address, an account that certainly exists; a refusal counts as not found.
 
-        One of those listed, or where none of them has an address the account of the person who signed in; where
-        that one has none either, it is enough that the service names it.
+        Accounts in the list are tried. Where none of them has an address, the account of the person who signed in is
+        tried; where that has none either, it is enough that the service names this account.
         """
         controls: list[Account] = [
             one for one in listed if one.id and one.alive and one.addresses and can_be_asked(one.addresses[0])
@@ -323,7 +323,7 @@ class Yammer:
         return False
 
     async def _look_at(self, user: EngageUser, known: Known | None, *, anew: bool = False) -> Found:
-        """The account with its picture; `anew`: in another size than it is read at first."""
+        """The account with its picture. `anew`: the picture is read in another size than the first time."""
         picture_id = user.picture_id if user.has_picture else ""
         unchanged = known is not None and _unchanged(user.id, picture_id, known)
         read = not unchanged or (known is not None and known.recheck)
@@ -390,7 +390,7 @@ class Yammer:
 
 
 def addresses_of(user: User) -> tuple[str, ...]:
-    """By what a user is looked for, the best first; lower case, and none that is another account's."""
+    """The addresses by which a user is looked for, the best first; lower case, never another account's."""
     if user.asked_by or user.mail_of_another:
         return user.asked_by or (user.upn.strip().lower(),)
     known = (user.mail, user.upn, *user.addresses)
@@ -398,33 +398,33 @@ def addresses_of(user: User) -> tuple[str, ...]:
 
 
 def chosen(found: Iterable[list[A]], home: str = "") -> list[A]:
-    """Of what each address found, in the order of the addresses, that which counts.
+    """The accounts of the first address that finds an account in use, else of the first that finds any.
 
-    The first that holds an account in use; else the first that holds any.
+    `found`: the accounts that each address finds, in the order of the addresses.
     """
     kept = [accounts for accounts in found if accounts]
     return next((one for one in kept if any(is_living(account, home) for account in one)), kept[0] if kept else [])
 
 
 def in_question(accounts: Sequence[A], home: str) -> list[A]:
-    """Without those that are no candidates beside one that is in use in the tenant's own network.
+    """The accounts in use in the tenant's own network; where there is none, all of them.
 
-    Accounts that are suspended, deleted or of another network. Alone, such an account is the user's: it is what
-    Viva Engage keeps of them.
+    A suspended or deleted account, or one of another network, is a candidate only where no other is in use: then Viva
+    Engage has nothing else of the user.
     """
     living = [one for one in accounts if is_living(one, home)]
     return living or list(accounts)
 
 
 def spread(of: Sequence[T], most: int) -> list[T]:
-    """At most so many of these, from the first to the last in equal steps."""
+    """At most `most` of these, from the first to the last in equal steps."""
     if len(of) <= most:
         return list(of)
     return [of[number * (len(of) - 1) // max(1, most - 1)] for number in range(most)]
 
 
 def is_living(account: Account, home: str) -> bool:
-    """Whether it is in use, in the tenant's own network or in one that it does not name."""
+    """Whether the account is in use and in the tenant's own network, or names no network."""
     return account.alive and (not home or account.network in {"", home})
 
 
@@ -446,7 +446,7 @@ def _was_by_address(before: Observation | None) -> bool:
 
 
 def _as_own(now_seen: Observation, before: Observation | None) -> Observation:
-    """Marked as the user's own where the other way named the same account, and the default picture as well."""
+    """The observation, marked as the user's own where both ways named the same account and its default picture."""
     if before is None or before.status is not Status.ABSENT or before.way is now_seen.way:
         return now_seen
     named = now_seen.signals.get("engage_id")
@@ -465,10 +465,10 @@ def _unchanged(engage_id: str, picture_id: str, known: Known) -> bool:
 
 
 def join(user: User, candidates: Sequence[Found], way: Way, at: datetime | None = None) -> list[Seen]:
-    """What is seen of a user who has these Engage accounts; two are ambiguous, none means not provisioned.
+    """The observations of a user who has these Engage accounts; two are ambiguous, none means not provisioned.
 
-    `at`: when it was learned that there is none, where that is not now. Where the user's mail address is another
-    account's, who has none by the own addresses may still have one by that address.
+    `at`: when it was learned that there is no account, where that is not now. Where the user's mail address is another
+    account's, no account by the user's own addresses is ambiguous: one may go by that mail address.
     """
     if len(candidates) > 1:
         moments = [one.answered_at for one in candidates if one.answered_at is not None]
@@ -486,7 +486,7 @@ def join(user: User, candidates: Sequence[Found], way: Way, at: datetime | None 
             )
         ]
     if not candidates and not addresses_of(user):
-        # Whoever has no address that can be asked for may have an account all the same.
+        # A user without an address that can be asked for may still have an account.
         return [
             observed(
                 user, Workload.YAMMER, Status.UNKNOWN, way, reason=Reason.UNKNOWN_ADDRESS, detail=CANNOT_BE_ASKED, at=at

@@ -25,29 +25,29 @@ from auditor.services.text import told
 from auditor.services.whole import is_web_page, picture_answer
 
 SIZE = "HR648x648"
-"""The largest; where it is not stored the largest smaller one comes."""
+"""The largest size; where it is not stored, the largest smaller one comes."""
 PATH = "/EWS/Exchange.asmx"
 THROTTLES = frozenset({"ErrorServerBusy", "ErrorExceededConnectionCount"})
 """Codes under which Exchange throttles the app, also inside a 200 (ews-throttling-in-exchange, table 3)."""
 FINAL = frozenset(
     {
-        # What the caller may not do (responsecode; ErrorImpersonateUserDenied: ews-managed-api#223).
+        # The caller lacks a right (responsecode; ErrorImpersonateUserDenied: ews-managed-api#223).
         "ErrorAccessDenied",
         "ErrorImpersonateUserDenied",
         "ErrorImpersonationDenied",
         "ErrorInvalidExchangeImpersonationHeaderData",
-        # What the mailbox or its account is (responsecode; ErrorInvalidLicense: exchangelib#1209).
+        # The state of the mailbox or its account (responsecode; ErrorInvalidLicense: exchangelib#1209).
         "ErrorAccountDisabled",
         "ErrorInvalidLicense",
         "ErrorNonExistentMailbox",
-        # What the address is (responsecode).
+        # The kind of address (responsecode).
         "ErrorInvalidSmtpAddress",
         "ErrorNonPrimarySmtpAddress",
-        # What is kept there (responsecode; ErrorItemCorrupt as an inner code: exchangelib's tests).
+        # The content of the mailbox (responsecode; ErrorItemCorrupt as an inner code: exchangelib's tests).
         "ErrorCorruptData",
         "ErrorItemCorrupt",
         "ErrorItemNotFound",
-        # What is wrong with the question (responsecode).
+        # An error in the request (responsecode).
         "ErrorIncorrectSchemaVersion",
         "ErrorInvalidPhotoSize",
         "ErrorInvalidRequest",
@@ -56,16 +56,16 @@ FINAL = frozenset(
         "ErrorSchemaValidation",
     }
 )
-"""Response codes that another try does not change. The list is closed: any other code is asked about again."""
+"""Response codes that another try does not change. After any other code the request is sent again."""
 NO_SUCH_MAILBOX = frozenset({"ErrorNonExistentMailbox", "ErrorInvalidSmtpAddress", "ErrorNonPrimarySmtpAddress"})
-"""Codes that speak of the address that was asked for: another address of the same user may be answered."""
+"""Codes that concern only the address in the request: another address of the same user may get a photo."""
 PASSING_STATUSES = frozenset({408, 425})
-"""Statuses below 500 that ask to be asked again (RFC 9110, 15.5.9; RFC 8470, 5.2)."""
+"""Statuses below 500 after which the request may be sent again (RFC 9110, 15.5.9; RFC 8470, 5.2)."""
 DEFAULT_BACK_OFF = 5.0
 LONGEST_CODE = 100
-"""Characters of a response code; the longest that is documented has 60."""
+"""Maximum number of characters of a response code; the longest documented one has 60."""
 _UNASKABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-"""Characters that no address has, and that no XML 1.0 document or URL may hold."""
+"""A character that no address has, and that no XML 1.0 document or URL may hold."""
 _XML_BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml\s|(?:\w+:)?Envelope[\s>])")
 _SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 _MESSAGES = "{http://schemas.microsoft.com/exchange/services/2006/messages}"
@@ -74,7 +74,7 @@ _OF_EWS = (
     "{http://schemas.microsoft.com/exchange/services/2006/errors}",
     "{http://schemas.microsoft.com/exchange/services/2006/types}",
 )
-"""The namespaces in which Exchange Web Services speak."""
+"""The XML namespaces of Exchange Web Services."""
 _ENVELOPE = """<?xml version="1.0" encoding="utf-8"?>
 <soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"
  xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types"
@@ -107,14 +107,14 @@ class EwsAnswer:
     no_photo: bool = False
     """Exchange says, in SOAP and in full, that there is no picture (success, HasChanged true, no PictureData)."""
     back_off: float | None = None
-    """Seconds that a busy Exchange asks us to wait, told in the body."""
+    """Seconds to wait that a busy Exchange asks for in the body."""
     content_type: str = ""
     unchanged: bool = False
-    """The picture is the one whose ETag was sent along: 304 in the REST form, HasChanged false in SOAP."""
+    """The picture still has the ETag that was sent along: 304 in the REST form, HasChanged false in SOAP."""
 
     @property
     def passes(self) -> bool:
-        """Whether Exchange named a code that may be another one later. A refusal is told by its status alone."""
+        """Whether Exchange named a code of an error that may pass. A refusal is recognised by its status alone."""
         return self.status not in {401, 403} and self.code not in {"", "NoError"} and self.code not in FINAL
 
     @property
@@ -127,13 +127,13 @@ class EwsAnswer:
 
     @property
     def says_nothing(self) -> bool:
-        """Whether it says that there is no photo, or no mailbox, under the address."""
+        """Whether the answer says that there is no photo, or no mailbox, under the address."""
         bare = self.status == 404 and self.code in {"", "NoError"}
         return self.no_photo or bare or self.no_such_mailbox
 
 
 class Faltered(ServerFault):
-    """Exchange named a code that passes each time it was asked; `code` is the last one."""
+    """At every attempt Exchange named a code of an error that may pass; `code` is the last one."""
 
     def __init__(self, origin: str, code: str) -> None:
         super().__init__(f"{origin} answered {code} each time it was asked")
@@ -147,18 +147,19 @@ class Ews:
     api: Api
     protocol: str
     impersonate: bool = True
-    """Whether each question names the mailbox that the token is to speak for. A person's token speaks for this person:
-    with it Exchange denies that (ErrorImpersonateUserDenied, ews-managed-api#223)."""
+    """Whether each request names the mailbox that the token acts for. With a person's token this must be off: it acts
+    for that person, and Exchange denies impersonation (ErrorImpersonateUserDenied, ews-managed-api#223)."""
 
     _served: int = field(default=0, init=False)
-    """Answers that were no complaint."""
+    """Number of answers without a code of an error that may pass."""
 
     async def photo(self, email: str, etag: str = "", *, size: str = SIZE, protocol: str = "") -> EwsAnswer:
-        """GetUserPhoto for one address; `etag` is one that the caller has the picture of.
+        """GetUserPhoto for one address; `etag`: of the picture that the caller already has.
 
-        `protocol`: rest or soap; empty for the configured one. A code that passes is asked about again, up to
-        `ATTEMPTS` times in all. Raises `Throttled` where Exchange stays busy (it may say so inside a 200), `Faltered`
-        where another passing code stays, and `ServiceError` for an address that no request can hold.
+        `protocol`: rest or soap; empty for the configured one. Where the code is one of an error that may pass, the
+        request is sent again, up to `ATTEMPTS` times in all. Raises `Throttled` where Exchange stays busy (it may say
+        so inside a 200), `Faltered` where another such code stays, and `ServiceError` for an address that no request
+        can hold.
         """
         tries, served = 0, self._served
         while True:
@@ -172,7 +173,7 @@ class Ews:
             asked_for = DEFAULT_BACK_OFF if answer.back_off is None else answer.back_off
             if throttles and asked_for <= LONGEST_BUSY:
                 wait = asked_for
-            # Where others were answered since this one was refused, the trouble is this mailbox's own.
+            # Where other mailboxes were answered after this one's refusal, only this mailbox is busy.
             everyone = throttles and (tries == 1 or self._served == served)
             if everyone:
                 self.api.hold(asked_for)
@@ -186,7 +187,7 @@ class Ews:
             served = self._served
 
     def _spent(self, tries: int, wait: float) -> bool:
-        """Whether nothing is left to spend on one more try, which would begin after `wait` seconds."""
+        """Count a failed try. True where no attempt or no budget is left for another one, after `wait` seconds."""
         user, run = user_budget(), self.api.budget
         run.failed += 1
         if user is not None:
@@ -194,10 +195,10 @@ class Ews:
         return tries >= ATTEMPTS or run.exhausted or (user is not None and (user.exhausted or user.left <= 0))
 
     async def answers(self) -> bool:
-        """Whether Exchange Web Services are what answers at this origin: a question against the schema gets a fault.
+        """Whether Exchange Web Services answer at this origin: they answer a request against the schema with a fault.
 
-        Believed is a SOAP envelope that names a response code in the namespaces of Exchange Web Services, and nothing
-        else: no page of a gateway, no bare status.
+        Only a SOAP envelope is believed that names a response code in the namespaces of Exchange Web Services: no page
+        of a gateway, and no bare status.
         """
         content = _ENVELOPE.format(impersonation="", address="nobody@example.invalid", size="none").encode()
         answer = await self.api.post(PATH, content, headers=_SOAP_HEADERS, whole=soap_answer)
@@ -217,7 +218,7 @@ class Ews:
         # The anchor sends the request to the server that holds the mailbox (as exchangelib does).
         headers = {"X-AnchorMailbox": email} if email.isascii() and email.isprintable() else {}
         if etag:
-            # Both forms take it (how-to-get-user-photos, ews-managed-api GetUserPhotoRequest.AddHeaders).
+            # Both forms accept this header (how-to-get-user-photos, ews-managed-api GetUserPhotoRequest.AddHeaders).
             headers["If-None-Match"] = f'"{etag}"'
         if protocol == "rest":
             query = urlencode({"email": email, "size": size})
@@ -235,7 +236,7 @@ class Ews:
 
 
 def soap_answer(answer: Answer) -> Damaged | None:
-    """A SOAP answer is XML to its last element; a web page says nothing about a mailbox."""
+    """The flaw of a SOAP answer that is no complete XML, or that something else gave, such as a web page."""
     if answer.status in {401, 403}:
         return None
     if _is_error_page(answer):
@@ -252,7 +253,7 @@ def soap_answer(answer: Answer) -> Damaged | None:
 
 
 def _is_error_page(answer: Answer) -> bool:
-    """Whether it redirects to a page on which Exchange shows an error (`/ews/genericerrorpage.htm`: exchangelib)."""
+    """Whether the answer redirects to Exchange's error page (`/ews/genericerrorpage.htm`: exchangelib)."""
     if not 300 <= answer.status < 400:
         return False
     try:
@@ -263,19 +264,18 @@ def _is_error_page(answer: Answer) -> bool:
 
 
 def rest_answer(answer: Answer) -> Damaged | None:
-    """A picture, or XML that says why there is none (EWS tells errors in a 200, too)."""
+    """The flaw of an answer that is neither a picture nor XML that says why there is none (even in a 200)."""
     return soap_answer(answer) if answer.status != 200 or _is_xml(answer) else picture_answer(answer)
 
 
 def _is_xml(answer: Answer) -> bool:
-    """Whether it calls itself XML, or is a SOAP envelope whatever it calls itself: no picture begins so."""
+    """Whether the answer's media type is XML, or its body begins like XML or a SOAP envelope: no picture does."""
     named = answer.content_type in {"text/xml", "application/xml", "application/soap+xml"}
     return named or _XML_BEGINS.match(answer.body) is not None
 
 
 def ews_is_final(answer: Answer) -> bool:
-    """Which 500 is an answer: one that names a code, or nothing at all, as SOAP is documented to say of an unknown
-    address."""
+    """Whether a 500 is final: it names a code; or it is an empty one in SOAP, documented for an unknown address."""
     if answer.status != 500:
         return False
     if answer.body.strip():
@@ -286,7 +286,7 @@ def ews_is_final(answer: Answer) -> bool:
 def _rest(answer: Answer) -> EwsAnswer:
     diagnostics, root = answer.headers.get("x-ms-diagnostics", ""), None
     if answer.status != 200 or _is_xml(answer):
-        # A 200 may still be an error told in XML: never take that for a picture.
+        # A 200 may be an error in XML: never take that for a picture.
         root = _parse(answer.body)
     picture = answer.body if answer.status == 200 and root is None else b""
     return EwsAnswer(
@@ -315,10 +315,10 @@ def _soap(answer: Answer) -> EwsAnswer:
 
 
 def _code(root: Element | None) -> str:
-    """The response code that an EWS answer tells: `NoError`, an error's name, `Fault`; empty where it is not XML.
+    """The response code in an EWS answer: `NoError`, an error's name, `Fault`; empty where the answer is not XML.
 
-    Of several the innermost: ErrorInternalServerError carries what happened in an InnerErrorResponseCode, as an
-    element or as a value of MessageXml (exchangelib's tests, ews-throttling-in-exchange).
+    The innermost of several: ErrorInternalServerError names its cause in an InnerErrorResponseCode, as an element or
+    as a value of MessageXml (exchangelib's tests, ews-throttling-in-exchange).
     """
     if root is None:
         return ""
@@ -331,7 +331,7 @@ def _code(root: Element | None) -> str:
         elif name == "ResponseCode":
             outer = outer or text
         elif name == "faultcode" or (name == "Value" and element.get("Name") is None):
-            # A faultcode is a qualified name, `a:ErrorServerBusy` (SOAP 1.1); in SOAP 1.2 it stands in a Value.
+            # SOAP 1.1: a faultcode is a qualified name, `a:ErrorServerBusy`. SOAP 1.2: the name stands in a Value.
             fault = fault or (named if named.startswith("Error") else "")
     if found := inner or outer or fault:
         return told(found, LONGEST_CODE)
@@ -341,7 +341,7 @@ def _code(root: Element | None) -> str:
 def _back_off(root: Element | None) -> float | None:
     for element in root.iter() if root is not None else ():
         told = (element.text or "").strip()
-        # Ten digits are months: more of them are no number that anyone means, and too many are none for Python.
+        # Ten digits are months; no service means more. Python refuses to convert very long numbers.
         if element.get("Name") == "BackOffMilliseconds" and told.isdecimal() and len(told) <= 10:
             return int(told) / 1000
     return None

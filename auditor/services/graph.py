@@ -28,29 +28,29 @@ PHOTO_UPDATES = "/beta/admin/people/photoupdatesettings"
 PAGE = 999
 """The largest `$top` for users."""
 DEFAULT_PAGE = 100
-"""Entries on a page of users where no `$top` says otherwise (user-list)."""
+"""Entries on a page of users without `$top` (user-list)."""
 BATCH = 20
 """The most requests in one batch."""
 MAX_PAGES = 100_000
 PAGE_ATTEMPTS = 4
-"""How often a page is asked for that comes refused, out of shape or leading backwards."""
+"""How often a page is asked for that is refused, malformed or leads back to an earlier page."""
 RESTARTS = 3
 """How often a list is read anew because the token of its next page has expired."""
 NOTHING_NEW = 25
-"""So many pages in a row that name nobody new are no list that ends."""
+"""After this many pages in a row that name nobody new, the list is taken for one that does not end."""
 COUNT_ATTEMPTS = 3
-"""A count is worth less than the list: where it cannot be had, the list is read again."""
+"""How often a count is asked for; where it does not come, the list is read again."""
 BATCH_ATTEMPTS = 3
-"""A batch that keeps failing is read singly rather than asked for ever."""
+"""How often a batch is asked for; one that keeps failing is then read singly."""
 BATCH_SLOTS = 4
-"""Graph has four requests of a batch under way, which is all that an app may have for photos (throttling-limits)."""
+"""Requests of a batch that Graph runs at a time: an app may have no more under way for photos (throttling-limits)."""
 FINAL_CODES = (
     "ImageNotFound", "ErrorItemNotFound", "ErrorEntityNotFound", "GetUserPhoto", "ConsumerPhotoIsNotSupported",
     "AuthenticationError", "ErrorNonExistentMailbox", "ErrorInvalidUser", "MailboxNotHostedInExchangeOnline",
     "MailboxNotEnabledForRESTAPI", "Request_ResourceNotFound", "ErrorAccessDenied",
     "ErrorInsufficientPermissionsInAccessToken", "Authorization_RequestDenied", "InvalidAuthenticationToken",
 )  # fmt: skip
-"""Codes of which it is known what they say about a user (tests/wire/graph/README.md names who reported each)."""
+"""Codes whose meaning for a user is known (tests/wire/graph/README.md names who reported each)."""
 PASSING_CODES = (
     "MailboxInfoStale",
     "generalException", "serviceNotAvailable", "activityLimitReached",
@@ -59,21 +59,21 @@ PASSING_CODES = (
     "ErrorMailboxMoveInProgress", "ErrorMailboxStoreUnavailable", "ErrorMailboxFailover", "ErrorADUnavailable",
     "ErrorConnectionFailed", "ErrorInsufficientResources",
 )  # fmt: skip
-"""Codes of what passes, with whatever status: asked again, and never a word about the user.
+"""Codes of errors that pass, whatever the status: the request is sent again, and the code says nothing of the user.
 
-MailboxInfoStale: microsoft-graph-explorer-v4#3143 (503). The next three: learn.microsoft.com/graph/errors, as it listed
-codes. The rest of them speaks of throttling, or are Exchange's (exchange-docs responsecode.md), whose words Graph
-repeats where a mailbox is asked.
+MailboxInfoStale: microsoft-graph-explorer-v4#3143 (503). The next three: learn.microsoft.com/graph/errors, in its list
+of codes. The others are codes of throttling, or Exchange's (exchange-docs responsecode.md), which Graph repeats where
+a mailbox is asked.
 """
 _UNDERSTOOD = {code.lower(): code for code in (*FINAL_CODES, *PASSING_CODES)}
 DEEPEST = 6
-"""How many errors inside one another are looked into."""
+"""Maximum number of nested errors that are read."""
 LONGEST_CODE = 100
 """Characters of an error's code; it becomes a reason, which the report counts and names."""
 MOST_ROLES = 20
-"""Roles of the photo update settings that are kept; the service has two."""
+"""Maximum number of roles kept from the photo update settings; the service has two."""
 UNTYPED = frozenset({"", "text/plain"})
-"""How Graph's own bare 404 for a size comes (microsoft-graph-docs#2319): with no body, as plain text or untyped."""
+"""Media types of Graph's own bare 404 for a size, which has no body (microsoft-graph-docs#2319)."""
 _GUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _OWNER = re.compile(rf"(?i)\busers(?:\('|/)({_GUID})(?:@[^'/]*)?(?:'\)|/|$)")
 EXPIRED = frozenset({"Directory_ExpiredPageToken", "Directory_ExpiredSkipToken"})
@@ -93,7 +93,7 @@ class GraphAnswer:
     """Lower-case names."""
 
     def json(self) -> dict[str, Any]:
-        """The body as a JSON object; empty where it is none."""
+        """The body as a JSON object; empty where it is not one."""
         return _object(self.body)
 
     @property
@@ -108,10 +108,10 @@ class GraphAnswer:
 
     @property
     def decides(self) -> tuple[str, str]:
-        """The code and the message to go by: of the innermost error whose code is understood, else of the outermost.
+        """Code and message of the error that decides: the innermost whose code is understood, else the outermost.
 
-        So the documentation asks of its readers: an `innererror` may hold a more specific code, and further errors
-        (learn.microsoft.com/graph/errors). A code that is understood comes in its documented letter case.
+        The documentation asks for this: an `innererror` may hold a more specific code, and further errors
+        (learn.microsoft.com/graph/errors). A code that is understood is given in its documented letter case.
         """
         errors = self._errors()
         for code, message in reversed(errors):
@@ -121,7 +121,7 @@ class GraphAnswer:
 
     @property
     def passes(self) -> bool:
-        """Whether the error is one that passes, by its code."""
+        """Whether the error's code is one of an error that passes."""
         return self.decides[0] in PASSING_CODES
 
     def _errors(self) -> list[tuple[str, str]]:
@@ -154,17 +154,17 @@ class Collected(Generic[T]):
 
     entries: tuple[T, ...]
     nameless: int
-    """Entries of which nothing could be made."""
+    """Number of entries without a usable id or that could not be read."""
     repeated: int
-    """Entries that had been listed before; dropped."""
+    """Number of entries dropped because their id had been listed before."""
     restarts: int
     """How often the list was read anew from its first page."""
     largest_page: int = 0
     """Entries on its fullest page."""
     full_end: bool = False
-    """It ended with a page that is as full as pages are: whether another one should have followed cannot be seen."""
+    """The last page is as full as the others: it cannot be seen whether another page should have followed."""
     counted: int | None = None
-    """How many entries there are, as the first page said (`@odata.count`); None where it did not."""
+    """Number of entries by the first page (`@odata.count`); None where the page does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +188,10 @@ class Graph:
         return _single(await self.api.get(VERSION + path, max_bytes=MAX_PICTURE, whole=_picture_or_error))
 
     async def count(self, path: str) -> int | None:
-        """How many entries a collection has, as the directory's own count says; None where it does not say.
+        """Number of entries of a collection by the directory's own count; None where there is none.
 
-        Such a count is an advanced query (aad-advanced-queries): `ConsistencyLevel: eventual`, text as the answer.
+        Such a count is an advanced query (aad-advanced-queries): it needs `ConsistencyLevel: eventual`, and the answer
+        is text.
         """
         try:
             answer = await self.api.send(
@@ -204,7 +205,7 @@ class Graph:
     async def photo_updates(self) -> dict[str, Any] | None:
         """Who may change a photo in this tenant (photoupdatesettings-get, beta); None where that cannot be learned.
 
-        It takes PeopleSettings.Read.All, which nothing else here needs: without it there is nothing to say.
+        Graph asks for the permission PeopleSettings.Read.All, which nothing else here needs.
         """
         try:
             answer = _single(
@@ -226,8 +227,8 @@ class Graph:
     async def pages(self, path: str, *, eventual: bool = False) -> AsyncIterator[list[dict[str, Any]]]:
         """Every page of a collection, following `@odata.nextLink` as it stands.
 
-        The end is a page without a next link: anything else raises `PageExpired` (begin again), `Unfinished`, or
-        `GraphError` where the very first page is refused. What is no object comes as an empty one.
+        The list ends with a page without a next link. Any other end raises `PageExpired` (begin again), `Unfinished`,
+        or `GraphError` where the very first page is refused. An entry that is no object is given as an empty one.
         """
         async for page in self._pages(path, eventual=eventual):
             yield page.entries
@@ -261,14 +262,14 @@ class Graph:
             told = f"{answer.status}{f' ({code})' if code else ''} to page {number + 1} of a list"
             following = page.get("@odata.nextLink")
             if number and (answer.status in {400, 410} or code in EXPIRED):
-                # Nothing but the page's token tells this question from the first one, which was answered.
+                # This request differs only by the page's token from the first one, which was answered.
                 raise PageExpired(f"Graph answered {told}: the token of the page is not, or no longer, taken")
             if answer.status != 200 or not isinstance(page.get("value"), list):
                 problem = Unfinished(f"Graph answered {told}")
                 if not number:
                     problem = GraphError(problem.sentence, code, remedy=refusal_remedy(answer))
                 if answer.status == 400:
-                    # The question itself is refused: it is the same at every attempt.
+                    # Every attempt sends the same request, and Graph refuses the request itself.
                     break
             elif following is None:
                 return page
@@ -285,9 +286,9 @@ class Graph:
     ) -> Collected[T]:
         """What `read` makes of each entry of a collection, each id once, in order, to the list's last page.
 
-        A list whose page tokens expire, or which leads on and on without naming anybody new, is read anew from its
-        first page, and what was read before is dropped. Raises as `pages` does. Whether the last page is the end of
-        the collection is for the caller to find out: see `Collected.full_end`.
+        A list whose page tokens expire, or which goes on without naming anybody new, is read anew from its first page;
+        entries read before are dropped. Raises as `pages` does. The caller must find out whether the last page is the
+        end of the collection: see `Collected.full_end`.
         """
         top = _top(path)
         for restart in range(RESTARTS + 1):
@@ -324,10 +325,9 @@ class Graph:
     async def batch(self, paths: Sequence[str]) -> dict[str, GraphAnswer]:
         """The answers to up to 20 GETs by path.
 
-        Left out, to be asked alone: what the answer does not name, names twice, or without a status, and what
-        failed in passing (throttled, refused for its token, 5xx, or by its code). Items that were not asked for are
-        ignored.
-        Raises `BadAnswer` where the whole batch is refused or damaged: read singly then.
+        Left out, to be asked alone: paths whose item is missing, comes twice or has no status, and paths that failed
+        in passing (throttled, refused for the token, 5xx, or by code). Items that were not asked for are ignored.
+        Raises `BadAnswer` where the whole batch is refused or damaged: then read singly.
         """
         requests = [{"id": str(number), "method": "GET", "url": path} for number, path in enumerate(paths)]
         content = json.dumps({"requests": requests}).encode()
@@ -351,8 +351,10 @@ class Graph:
 
 
 def other_page(listed: int, largest_page: int) -> int:
-    """A page size for a second list: a list of so many, first read by pages of `largest_page`, does not end with a
-    full page of it, and has more pages than before."""
+    """A page size for reading a list of `listed` entries again: its last page is not full, and it has more pages.
+
+    `largest_page`: the size with which the list was read before.
+    """
     if listed < 3:
         return listed + 1
     most = min(listed, largest_page or listed)
@@ -366,16 +368,17 @@ def _top(path: str) -> int:
 
 
 def _full(sizes: Sequence[int], top: int) -> bool:
-    """Whether the last of these pages is as full as pages of this list are.
+    """Whether the last of these pages is as full as the others.
 
-    A service may give fewer than `$top` asked for: then its other pages, or its default, show how many.
+    A service may give fewer entries than `$top` asked for. Then its other pages, or its default, show how many a full
+    page has.
     """
     *earlier, last = sizes
     return last > 0 and (last >= top or last == DEFAULT_PAGE or (any(earlier) and last >= max(earlier)))
 
 
 def photo_or_json(answer: Answer) -> Damaged | None:
-    """As `json_answer`; besides, a 404 that says nothing is only Graph's where it is plain text or untyped."""
+    """As `json_answer`; besides, an empty 404 is believed to be Graph's only where it is plain text or untyped."""
     if answer.status == 404 and not answer.body.strip() and answer.content_type not in UNTYPED:
         return Damaged(f"{_origin(answer)} answered 404 with nothing that calls itself {answer.content_type}")
     return json_answer(answer) or _passing_code(answer)
@@ -386,7 +389,7 @@ def _picture_or_error(answer: Answer) -> Damaged | None:
 
 
 def _passing_code(answer: Answer) -> Damaged | None:
-    """What is asked again for its code, whatever its status."""
+    """The flaw of an answer whose code is one of an error that passes, whatever its status."""
     if answer.status < 400 or not answer.body:
         return None
     said = _single(answer)
@@ -402,20 +405,20 @@ def _origin(answer: Answer) -> str:
 
 
 def user_path(user_id: str) -> str:
-    """One user's directory entry, the id alone. Raises `BadAnswer` where the id can stand in no path."""
+    """The path of one user's directory entry, the id alone. Raises `BadAnswer` where the id can stand in no path."""
     return f"/users/{_quoted(user_id)}?$select=id"
 
 
 def photo_path(user_id: str) -> str:
-    """The metadata of a user's largest photo; always by object id: by mail the answer is a false 'not found'.
+    """The path of the metadata of a user's largest photo. Raises `BadAnswer` where the id can stand in no path.
 
-    Raises `BadAnswer` where the id can stand in no path.
+    Always by object id: asked by mail, Graph falsely answers 'not found'.
     """
     return f"/users/{_quoted(user_id)}/photo"
 
 
 def photos_path(user_id: str) -> str:
-    """The metadata of all sizes of a user's photo. Raises `BadAnswer` where the id can stand in no path."""
+    """The path of the metadata of all sizes of a user's photo. Raises `BadAnswer` where the id can stand in no path."""
     return f"/users/{_quoted(user_id)}/photos"
 
 
@@ -429,7 +432,7 @@ def named_users(metadata: Mapping[str, Any]) -> frozenset[str]:
     """The object ids, in lower case, that photo metadata names as the photo's owner; empty where it names nobody.
 
     `@odata.id` spells them `users('OID@TENANT')` (profilephoto-get), `@odata.context` `users('OID')/photo`; the
-    letter case of `users` varies between published answers. What is no object id (`Me`, a name) tells nothing.
+    letter case of `users` varies between published answers. Anything but an object id (`Me`, a name) is ignored.
     """
     texts = [metadata.get("@odata.id"), metadata.get("@odata.context")]
     found = (match for text in texts if isinstance(text, str) for match in _OWNER.finditer(unquote(text)))
@@ -441,7 +444,7 @@ def _single(answer: Answer) -> GraphAnswer:
 
 
 def _passes(answer: GraphAnswer) -> bool:
-    # 424 is a batch's own: something before it failed. A 401 is a token that ended while the batch was under way.
+    # 424 occurs only in a batch: an earlier request failed. 401: the token ended while the batch was under way.
     if answer.status in {401, 408, 424, 429} or answer.status >= 500:
         return True
     return answer.status >= 400 and answer.passes
@@ -481,7 +484,7 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def refusal_remedy(answer: GraphAnswer) -> str:
-    """What mends a refusal to tell of users; empty where it is none."""
+    """The remedy for a refusal of users' data; empty where the answer is no refusal."""
     if answer.status in {401, 403}:
         return (
             "grant the app the Graph permission User.Read.All and admin consent; where a person signs in, this person"

@@ -1,4 +1,4 @@
-"""The wire format of SharePoint Online's people: profile properties, userphoto.aspx, the picture file.
+"""SharePoint Online's wire format for people: profile properties, userphoto.aspx, the picture file.
 
 Sources: pnp/cli-microsoft365 (userprofile-get), sp-dev-docs (work-with-user-profiles,
 upload-user-profile-pictures, multigeo-userprofileexperience, security-apponly-azuread, reference/spfx/iodataweb).
@@ -25,10 +25,10 @@ from auditor.services.whole import json_answer, picture_answer
 
 USER_NOT_FOUND = "User Profile Error 1000"
 _NO_SUCH_FILE = frozenset({"-2130575338", "-2147024894"})
-"""Numbers of the errors that say that a file is not there. Their words are in the site's language.
+"""Numbers of the errors for a missing file. The numbers are compared because the text is in the site's language.
 
-The first as SPException (vgrem/office365-rest-python-client#825, #479, cli-microsoft365 file-get tests), the second as
-System.IO.FileNotFoundException (SharePoint/sp-dev-docs#4944, cli-microsoft365 app-get tests).
+The first is an SPException (vgrem/office365-rest-python-client#825, #479, cli-microsoft365 file-get tests), the second
+a System.IO.FileNotFoundException (SharePoint/sp-dev-docs#4944, cli-microsoft365 app-get tests).
 """
 _ACCESS_DENIED = "-2147024891"
 """System.UnauthorizedAccessException (SharePoint/PnP-JS-Core#638)."""
@@ -62,7 +62,7 @@ class ProfileAnswer:
     """The service's own words, where it refused."""
     diagnostics: str
     code: str = ""
-    """The code of the service's error; empty where what answered gave none, and so may be something else."""
+    """The code of the service's error; empty where none came, and something else may have answered."""
 
 
 @dataclass
@@ -72,10 +72,10 @@ class People:
     web: Web
 
     async def profile(self, site: str, upn: str, *, anew: bool = False, plainly: bool = False) -> ProfileAnswer:
-        """`GetPropertiesFor` the UPN's claim, asked at `site` (an origin).
+        """Call `GetPropertiesFor` with the UPN's claim at `site` (an origin).
 
-        `anew`: no cache may answer. `plainly`: `:` and `@` of the claim stay as they are, as sp-dev-docs writes it
-        (work-with-user-profiles); else all of it is encoded, as cli-microsoft365 does.
+        `anew`: no cache may answer. `plainly`: `:` and `@` in the claim are not encoded, as in sp-dev-docs
+        (work-with-user-profiles); else the whole claim is encoded, as cli-microsoft365 does.
         """
         claim = f"'i:0#.f|membership|{_account(upn).replace(chr(39), chr(39) * 2)}'"
         encoded = quote(claim, safe="':@" if plainly else "'")
@@ -85,22 +85,22 @@ class People:
         return _profile(answer)
 
     async def shown(self, site: str, upn: str, *, size: str = "L", anew: bool = False) -> Answer:
-        """What userphoto.aspx shows; a redirect to a time-limited address is followed, never kept."""
+        """The answer of userphoto.aspx; a redirect to a time-limited address is followed, never kept."""
         query = urlencode({"size": size, "accountname": _account(upn)})
         url = f"{site}/_layouts/15/userphoto.aspx?{query}"
         headers = _ANEW if anew else None
         answer = await self.web.fetch(url, whole=picture_answer, headers=headers)
         if answer.status == 403 and answer.url != url:
-            # The address behind the redirect lives for a while only: a new one is asked for.
+            # The address behind the redirect may have expired: a new one is asked for.
             answer = await self.web.fetch(url, whole=picture_answer, headers=headers)
         return answer
 
     async def stored(self, picture_url: str) -> Answer:
-        """The file behind a profile's `PictureURL`, in its largest form; the last 404 where no size is there.
+        """The file behind a profile's `PictureURL`, in its largest size; the last 404 where there is no size.
 
-        `PictureURL` names the M thumbnail, and L and S lie beside it; the folder's name is localised,
-        so the path is taken from the property and never built. The bytes come from GetFileByServerRelativePath
-        (the form that takes `%` and `#` in names) on the same host: the way that takes an app-only token.
+        `PictureURL` names the M thumbnail, and L and S lie beside it. The folder's name is localised, so the path is
+        taken from the property and never built. The bytes come from GetFileByServerRelativePath on the same host: it
+        accepts `%` and `#` in names, and an app-only token.
         """
         origin, path = _file_of(picture_url)
         sizes = _sizes(path)
@@ -116,9 +116,9 @@ class People:
         return await self.web.api_for(url).get(url, max_bytes=MAX_PICTURE, whole=picture_answer)
 
     async def answers_as_sharepoint(self, site: str) -> bool:
-        """Whether `site` answers a question that has nothing to do with people as only SharePoint does.
+        """Whether SharePoint itself answers at `site`, asked for its web, which has nothing to do with people.
 
-        By the properties of its web, or by the code with which SharePoint denies them to this credential.
+        Only SharePoint answers with a web's properties, or with its own code for access denied.
         """
         url = f"{site}/_api/web?$select=Id,Title,Url,ServerRelativeUrl,WebTemplate"
         headers = {"Accept": "application/json;odata=nometadata", **_ANEW}
@@ -132,9 +132,9 @@ _ANEW = {"Cache-Control": "no-cache"}
 
 
 def host_origin(url: str) -> str:
-    """The origin of an address that a profile names; the path behind it may hold what no URL may.
+    """The origin of an address that a profile names; its path may hold characters that no URL may.
 
-    Raises `BadOrigin`; `NotAHost` for a host whose labels are not letters, digits and hyphens.
+    Raises `BadOrigin`; `NotAHost` for a host whose labels hold other characters than letters, digits and hyphens.
     """
     scheme, mark, rest = url.strip(" ").partition("://")
     origin = origin_of(scheme + mark + re.split("[/?#]", rest, maxsplit=1)[0])
@@ -159,7 +159,7 @@ def _file_of(picture_url: str) -> tuple[str, str]:
     except BadOrigin as error:
         raise HostRefused(f"the profile's PictureURL is not followed: {error}") from None
     rest = picture_url.strip(" ").partition("://")[2]
-    # Tools write names with spaces, `#` and letters of every script as they are; only `?` ends the path.
+    # Tools do not encode spaces, `#` or letters of any script in names; only `?` ends the path.
     path = unquote(rest[len(re.split("[/?#]", rest, maxsplit=1)[0]) :].partition("?")[0])
     if not path.startswith("/") or ("'" in path and "''" in path) or _UNPRINTABLE.search(path):
         raise BadAnswer("the profile's PictureURL holds no usable path")
@@ -167,7 +167,7 @@ def _file_of(picture_url: str) -> tuple[str, str]:
 
 
 def _sizes(path: str) -> list[str]:
-    """The files of one picture, the largest first; a name in no known form stands for itself."""
+    """The files of one picture, the largest first; where the name has no known form, only that file."""
     named = _THUMB.fullmatch(path)
     if named is None:
         return [path]
@@ -175,7 +175,7 @@ def _sizes(path: str) -> list[str]:
 
 
 def no_such_file(answer: Answer) -> bool:
-    """Whether a 404 is SharePoint's own word that the file is not there, and not just any 404."""
+    """Whether SharePoint itself says with a 404 that the file is not there; any other 404 does not count."""
     return answer.status == 404 and error_code(answer).partition(",")[0].strip() in _NO_SUCH_FILE
 
 
@@ -227,7 +227,7 @@ def _profile(answer: Answer) -> ProfileAnswer:
 
 
 def _is_null(raw: bytes, said: object, body: Mapping[str, Any]) -> bool:
-    """Whether a function's result is null, in a spelling of any flavour of OData."""
+    """Whether a function's result is null, in any of OData's spellings."""
     if raw.strip() == b"null":
         return True
     if not isinstance(said, dict):

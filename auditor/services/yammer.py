@@ -23,15 +23,15 @@ from auditor.services.whole import json_answer, picture_answer
 
 SIDE = 648
 OTHER_SIDE = 360
-"""The size in which a picture is read once more: another question to the picture network than the first."""
+"""The side, in pixels, in which a picture is read once more: for the picture network this is another request."""
 _SIZE = re.compile(r"[0-9]+x[0-9]+")
 _SIZE_OF_A_URL = re.compile(r"(?<=[?&]size=)[0-9]+x[0-9]+|(?<=/)[0-9]+x[0-9]+(?=/)")
-"""Where a picture's URL holds its size: in the query, or in older networks in the path, as their templates have it."""
+"""The size in a picture's URL: in the query or, in older networks, in the path, as their templates show."""
 _DEFAULT = re.compile(r"no[_-]photo[a-z0-9_-]*\.[a-z]{3,4}", re.IGNORECASE)
-"""The default picture's name: `no_photo.png` (engage-user-list), `no_photo_small.gif` in older networks; other sizes
-and formats of it are taken for the same. A picture's own id has no dot."""
+"""The default picture's name: `no_photo.png` (engage-user-list), `no_photo_small.gif` in older networks. Its other
+sizes and formats count as the default picture too. The id of a person's own picture has no dot."""
 _ALIVE = frozenset({"", "active"})
-"""The state of an account that is in use; an account of which no state is told is taken for one."""
+"""States of an account that is in use; an account without a state counts as in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +47,17 @@ class EngageUser:
     picture_id: str
     """The last part of the picture's path: stable while the picture is."""
     activated_at: str = ""
-    """When the account was first used, as `2021/10/08 11:45:32 +0000`; empty where it is not said so."""
+    """When the account was first used, as `2021/10/08 11:45:32 +0000`; empty where it comes in no such form."""
     other_size: str = ""
-    """The picture's URL at `OTHER_SIDE`; empty where no URL tells how to ask for a size."""
+    """The picture's URL at `OTHER_SIDE`; empty where no URL shows how to ask for a size."""
     network: str = ""
     """The id of the network that the account belongs to."""
     answered_at: datetime | None = None
-    """When the answer came that named it."""
+    """When the answer that named the account came."""
 
     @property
     def nameless(self) -> bool:
-        """Whether the entry says neither who it is nor by which address: it can be nobody's."""
+        """Whether the entry has neither an id nor an address: then it cannot be matched to any user."""
         return not self.id and not self.addresses
 
     @property
@@ -67,12 +67,12 @@ class EngageUser:
 
     @property
     def has_default(self) -> bool:
-        """Whether it shows the default picture, which the service serves like any other."""
+        """Whether the account shows the default picture, which the service serves like any other."""
         return is_default(self.picture_url)
 
     @property
     def has_picture(self) -> bool:
-        """Whether it names a picture that is not the default one."""
+        """Whether the account names a picture that is not the default one."""
         return bool(self.picture_id) and not self.has_default
 
 
@@ -83,13 +83,13 @@ class Engage:
     web: Web
     origin: str
     accepted: bool = False
-    """Whether the token was ever taken."""
+    """Whether Viva Engage ever accepted the token."""
 
     async def page(self, number: int) -> list[EngageUser]:
         """Page `number` (from 1) of all users, 50 a page; an empty page is the end.
 
-        An entry without an id costs nobody else anything: it is given with an empty one, and whoever it belongs
-        to by its addresses is not learned.
+        An entry without an id does not spoil the page: it is given with an empty id, and the user whose addresses it
+        has is not learned.
         """
         answer = await self._get(f"/api/v1/users.json?page={number}")
         if answer.status != 200:
@@ -99,9 +99,9 @@ class Engage:
     async def by_email(self, email: str) -> list[EngageUser]:
         """The users who go by this address; none where the service answers 404, or 200 with nothing.
 
-        Sources disagree how the service says that nobody does (cli365 engage-user-get: 404; recorded clients look
-        for an empty answer), and anything that is not Viva Engage may answer so, too: whether it means something
-        is for the caller to prove.
+        Sources disagree on the service's answer where nobody goes by it (cli365 engage-user-get: 404; recorded clients
+        look for an empty answer). Anything that is not Viva Engage may answer so, too: the caller must prove that the
+        answer means something.
         """
         if not can_be_asked(email):
             raise BadAnswer("the address holds half a character, and no request can carry it")
@@ -138,7 +138,7 @@ class Engage:
             if not _names_the_token(answer):
                 break
         if answer.status in {401, 403} and self.accepted:
-            # The token is good: what is refused is this one question.
+            # The token is good: the service refuses only this request.
             raise BadAnswer(f"Viva Engage refuses this question ({answer.status})", reason=f"HTTP {answer.status}")
         self.accepted = self.accepted or answer.status == 200
         if answer.status in {401, 403} or _names_the_token(answer):
@@ -150,9 +150,9 @@ class Engage:
 
 
 def parse(entry: Mapping[str, Any]) -> EngageUser:
-    """One element of `users.json`; what it does not say is left empty.
+    """One element of `users.json`; fields that it does not have are left empty.
 
-    Older networks leave out `email` (recorded answers): the addresses are those of `contact`, the primary first.
+    Older networks leave out `email` (recorded answers): then the addresses are those of `contact`, the primary first.
     """
     url, other_size = _picture_urls(entry)
     contact = entry.get("contact")
@@ -183,7 +183,7 @@ def can_be_asked(address: str) -> bool:
 
 
 def picture_id(url: str) -> str:
-    """What stays of a picture's URL: `…/images/<id>?P1=…` and the older `…/images/48x48/<id>` name the same id."""
+    """The lasting part of a picture's URL: `…/images/<id>?P1=…` and the older `…/images/48x48/<id>` name one id."""
     try:
         name = urlsplit(url).path.rstrip("/").rpartition("/")[2]
     except ValueError:
@@ -197,9 +197,9 @@ def is_default(url: str) -> bool:
 
 
 def _picture_urls(entry: Mapping[str, Any]) -> tuple[str, str]:
-    """The picture's URL in the size that is read first, and in the one that is read again.
+    """The picture's URL in the size that is read first, and in the size that is read again.
 
-    By template, by plain address, or by the address that redirects to the picture (engage-user-list).
+    From a template, a plain URL, or the URL that redirects to the picture (engage-user-list).
     """
     for kind in ("mugshot_url", "mugshot_redirect_url"):
         template, plain = entry.get(f"{kind}_template"), entry.get(kind)
@@ -225,7 +225,7 @@ def _names_the_token(answer: Answer) -> bool:
 
 
 def _json_or_nothing() -> Whole:
-    """JSON, or an empty 200 that came several times: one alone may be an answer that broke off."""
+    """A check that accepts JSON, or an empty 200 that came several times: a single one may be cut short."""
     heard = 0
 
     def whole(answer: Any) -> Damaged | None:
@@ -247,7 +247,7 @@ def _parsed(body: bytes) -> Any:
 
 
 def _array(body: bytes, *, nothing: bool = False) -> list[dict[str, Any]]:
-    """`nothing`: whether an empty body, or `null`, is an empty array."""
+    """The entries of a JSON array. `nothing`: whether an empty body, or `null`, counts as an empty array."""
     if nothing and body.strip() in {b"", b"null"}:
         return []
     parsed = _parsed(body)
