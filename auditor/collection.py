@@ -112,7 +112,7 @@ def remember_directory(run: RunFolder, listed: Listed) -> None:
 
 
 async def recount(run: RunFolder, graph: Graph, progress: Progress, known: Iterable[str] = ()) -> None:
-    """Compare the list that the run began with with the present directory, and record the differences.
+    """Compare the list from the run's beginning with the present directory, and record the differences.
 
     `known`: object ids of users of an earlier run.
     """
@@ -325,7 +325,7 @@ def _without_answer(user: User, workload: Workload, refusal: WorkloadRefused | N
 
 
 def _in_order(users: Sequence[User], observations: Iterable[Observation]) -> list[Observation]:
-    # Answers come in any order. A part has a fixed one, so that an interrupted run gives the same as another.
+    # Answers come in any order. Parts have a fixed order, so that interrupted and other runs give equal results.
     rank = {user.id: number for number, user in enumerate(users)}
     return sorted(observations, key=lambda one: (rank[one.user_id], not one.judged, one.picture))
 
@@ -553,7 +553,7 @@ async def _engage_page(yammer: Yammer, number: int, seen: set[str]) -> tuple[lis
     """One page that may be believed, and whether the list ends with it.
 
     A page that cannot be read, or names nobody new, is asked for again. The end is believed when it comes twice. Before
-    a page that named nobody new is asked for again, so is the page before it: that makes a list that hangs go on.
+    a page that named nobody new is asked for again, so is the page before it: this lets a list that hangs go on.
     """
     problem: ServiceError | None = None
     ends = 0
@@ -583,7 +583,7 @@ async def _engage_page(yammer: Yammer, number: int, seen: set[str]) -> tuple[lis
 async def _moved_up(yammer: Yammer, number: int, seen: set[str], now: set[str], *, last: bool) -> list[EngageUser]:
     """Accounts that an earlier page holds now, but did not hold when it was read. `now`: ids of the page just read.
 
-    Pages are numbered: when an account is deleted while the list is read, the first account of the next page moves to
+    Pages are numbered: when an account leaves the list while it is read, the first account of the next page moves to
     the end of a page that was already read. The page before may hold a moved account only where a whole page is new.
     """
     moved: list[EngageUser] = []
@@ -626,7 +626,7 @@ def _engage_parts(
     """Match accounts to users and write the parts, shard by shard; only addresses are in memory for all users.
 
     `ended`: when the list ended, and so showed who is not in it. Returns the shards that were not written, with the ids
-    of accounts that must be read: each was known as another user's than it turns out to be.
+    of accounts that must be read: each was known as one user's, and now proves to be another's.
     """
     strangers: dict[int, set[str]] = {}
     for shard in waiting:

@@ -41,7 +41,7 @@ PICTURES_IN_A_ROW = 25
 ASKED_BESIDES_THE_LIST = 6
 """Number of users not in the list that are asked for by address before the list is believed to be whole."""
 ADDRESSES_EACH = 2
-"""Number of addresses that each of these users is asked for by: the primary one and the user principal name."""
+"""Number of addresses tried for each of these users: the primary one and the user principal name."""
 CONTROLS = 3
 """Maximum number of known accounts tried until one is found by its address: one alone may be refused."""
 PAGES_AGAIN = 4
