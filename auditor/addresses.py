@@ -1,7 +1,7 @@
-"""Whose an address is, and by which addresses services are asked for a user.
+"""Which account owns an address, and by which addresses services are asked about a user.
 
 `mail` is not unique in a tenant (learn.microsoft.com/answers/questions/263625, KB 3166795) and may carry white space
-(microsoft/idfix#62). An address belongs to whoever has it as user principal name or proxy address.
+(microsoft/idfix#62). An address belongs to the account that has it as user principal name or proxy address.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from auditor.model import User
 from auditor.services.text import told
 
 LONGEST_ADDRESS = 320
-"""Characters of an address that is asked for: 64 before the @ and 255 behind it (RFC 5321)."""
+"""Maximum number of characters of an address that is asked for: 64 before the @ and 255 behind it (RFC 5321)."""
 _NO_WIDTH = frozenset("\u200b\u2060\ufeff")
 _PROXY, _PRIMARY, _UPN = 1, 2, 3
-"""How good a claim to an address is."""
+"""Ranks of claims to an address: the highest rank wins."""
 _NOBODY = ""
-"""Who owns an address that several accounts claim equally well."""
+"""The owner of an address that several accounts claim equally well."""
 
 
 def trimmed(value: object) -> str:
-    """An address without white space (of any width, none included) and control characters at its ends."""
+    """An address without white space (characters of no width included) or control characters at its ends."""
     text = told(value)
     first = next((place for place, one in enumerate(text) if not _blank(one)), len(text))
     last = next((place for place in range(len(text), first, -1) if not _blank(text[place - 1])), first)
@@ -57,15 +57,15 @@ def smtp_addresses(proxies: Sequence[object]) -> tuple[str, tuple[str, ...]]:
 
 
 def in_order(primary: str, upn: str, mail: str, addresses: Iterable[str]) -> tuple[str, ...]:
-    """Addresses to ask by, the best first; sorted behind the first three, for Graph promises no order of proxies."""
+    """Addresses to ask by, the best three first. The others are sorted, because Graph promises no order of proxies."""
     return tuple(one for one in dict.fromkeys((primary, askable(upn), askable(mail), *sorted(addresses))) if one)
 
 
 class Owners:
-    """Who of these accounts owns which address. A user principal name is a better claim than the primary SMTP
-    address, and that a better one than another proxy address; who claims equally well owns nothing.
+    """Which of these accounts owns which address. A user principal name is the best claim, then the primary SMTP
+    address, then another proxy address. Where the best claims of two accounts are equal, neither owns the address.
 
-    `mail` owns nothing: among accounts that share a `mail` which none of them owns, it is nobody's.
+    `mail` is no claim. Where nobody owns an address and several accounts have it as `mail`, it is nobody's.
     """
 
     def __init__(self, accounts: Iterable[User]) -> None:
@@ -83,7 +83,7 @@ class Owners:
                 self._mails[mail] = account.id if self._mails.get(mail, account.id) == account.id else _NOBODY
 
     def settled(self, user: User) -> User:
-        """The user, asked for by no address that is another's. The own user principal name always stays."""
+        """The user, asked about by no address of another account. Their own user principal name always stays."""
         upn, mail = askable(user.upn), askable(user.mail)
         asked_by = tuple(one for one in user.asked_by if one == upn or self._is_of(one, user))
         of_another = bool(mail) and mail not in asked_by

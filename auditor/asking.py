@@ -1,7 +1,7 @@
-"""Asking again, in step 2: what everybody was answered alike is asked another way before it is judged.
+"""Asking again, in step 2: where many users got the same answer, the service is asked about them another way.
 
-Who is asked is worked out from what was heard (`auditor.doubt`); each answer is kept in the run folder, so that a run
-that is killed asks nobody twice, and judging needs nobody.
+`auditor.doubt` works out whom to ask about. Each second answer is kept in the run folder, so that a killed run asks
+about no user twice, and judging needs no service.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from auditor.runs.folder import RunFolder, observations_part
 from auditor.services.errors import ServiceError
 
 MOST_ASKED = {Workload.YAMMER: 200}
-"""Users who are asked again at the most: Viva Engage allows ten requests in thirty seconds. Of the other workloads
-everybody may be asked again once."""
+"""Maximum number of users who are asked again, by workload: Viva Engage allows ten requests in thirty seconds. In the
+other workloads every user may be asked again once."""
 ROUNDS = 12
-"""How often it is worked out whom to ask; each time fewer are left."""
+"""Maximum number of times that it is worked out whom to ask again; each time fewer users are left."""
 
 
 class AsksAgain(Protocol):
-    """Whatever can ask one workload another way (`auditor.collectors.contract.Collector`)."""
+    """Asks one workload another way (`auditor.collectors.contract.Collector`)."""
 
     def ask_again(self, users: Sequence[User], heard: Mapping[str, Observation]) -> AsyncGenerator[Observation, None]:
         """One judged observation a user."""
@@ -45,10 +45,10 @@ class AsksAgain(Protocol):
 async def ask_again(
     run: RunFolder, services: Services, progress: Progress, baseline: Path | None, reports: Path
 ) -> None:
-    """Ask for whatever is suspect until nothing more is wanted, and keep what was heard.
+    """Ask again until no suspicion needs another answer, and keep the answers.
 
-    `baseline`: the run that this one is held against, where it is there. `reports`: the folder in which earlier runs of
-    the tenant are looked for.
+    `baseline`: the run that this one is compared with, if any. `reports`: the folder that is searched for earlier runs
+    of the tenant.
     """
     if int(run.manifest["scope"]["in_scope"]) < IN_A_ROW:
         return
@@ -87,7 +87,7 @@ def _everybody(run: RunFolder) -> Everybody:
 async def _ask(
     run: RunFolder, services: Services, everybody: Everybody, workload: Workload, places: Sequence[int]
 ) -> dict[int, Observation]:
-    """What these users are answered another way; whoever is not answered is unknown."""
+    """The answers about these users when asked another way; a user without an answer is unknown."""
     asker: AsksAgain | None = services.yammer if workload is Workload.YAMMER else services.collectors.get(workload)
     place_of = {everybody.user_ids[place]: place for place in places}
     users, heard = await asyncio.to_thread(_heard, run, workload, set(place_of))

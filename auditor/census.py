@@ -1,8 +1,8 @@
-"""Whether the list of users that an audit began with is whole: held against the directory's own counts and, where
-these do not settle it, against a second list that is asked for by pages of another size.
+"""Checks whether the list of users that an audit began with is whole.
 
-A gateway that drops a list's link to its next page leaves a list that looks like a short one. No answer alone shows
-that; two lists that break off break off in different places.
+The list is compared with the directory's own counts. Where these do not settle it, it is compared with a second list,
+read in pages of another size. A gateway that drops the link to the next page leaves a list that looks like a short one.
+No single list shows that, but two such lists break off in different places.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from auditor.services.text import identity, told
 
 T = TypeVar("T")
 _ASKED_SINGLY = 20
-"""So many of those that a second list does not name are asked for by their ids; they stand for the others."""
+"""Maximum number of accounts missing from the second list, or from both, that are asked for by id, as a sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +29,17 @@ class First:
     listed: int
     """How many entries it had."""
     before: int | None
-    """The directory's own count when it was begun; None where it was not asked or did not say."""
+    """The directory's own count when the list was begun; None where the directory was not asked or did not say."""
     largest_page: int = PAGE
     full_end: bool = False
-    """As `Collected`."""
+    """As `Collected.full_end`."""
     begun: datetime | None = None
-    """When it was begun; None where that is not known: then nobody is known to have joined since."""
+    """When the list was begun; None where that is not known. Then no account is known to have joined since."""
 
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """The directory when the audit ended, held against the list that the audit began with."""
+    """The directory at the end of the audit, compared with the list that the audit began with."""
 
     listed: int
     before: int | None
@@ -47,7 +47,7 @@ class Census:
     joined: tuple[str, ...] = ()
     """UPNs of accounts that were not in the list."""
     left: tuple[str, ...] = ()
-    """UPNs of accounts that were in the list and are no more."""
+    """UPNs of accounts that were in the list and have left the directory."""
     problem: str = ""
     """Why the list cannot be taken for complete; empty where it can."""
 
@@ -68,16 +68,17 @@ async def census(
     unnamed: Callable[[str], bool] = lambda _: False,
     known: Iterable[str] = (),
 ) -> Census:
-    """Count the directory again when everyone was asked; read a second list unless both counts equal the first.
+    """Count the directory again after all users were asked; read a second list unless both counts equal the first list.
 
-    `accounts`: UPNs of the first list by object id. `unnamed`: whose object ids are in no list here although they
-    were listed, and stay so. `known`: object ids of users of an earlier run; who is in neither list now and still there
-    was missed by both.
+    `accounts`: UPNs of the first list by object id. `unnamed`: whether an object id belongs to an account that was
+    erased from this run; such accounts are ignored. `known`: object ids of users of an earlier run. Such a user who is
+    in neither list, but still in the directory, was missed by both.
 
-    Who joined or left explains how the two lists and the two counts differ. What it does not explain, beyond
-    `tolerance`, is the problem. An account is believed to have joined where the count before, or its date of
-    creation, says so, and to have left where the count after says so or Graph does not find it by its id. Without any
-    count the first list is whole where the second one, which ends with a short page, agrees with it.
+    Accounts that joined or left explain differences between the two lists and the two counts. Where they do not explain
+    a difference greater than `tolerance`, that is the problem. An account is believed to have joined where the count
+    before, or its date of creation, says so. It is believed to have left where the count after says so, or where Graph
+    does not find it by its id. Without any count, the first list is whole where the second one agrees with it and at
+    least one of the two ends with a short page.
     """
     after = await graph.count("/users")
     counts = [count for count in (first.before, after) if count is not None]
@@ -107,7 +108,7 @@ async def census(
             problems.append(f"about {still} accounts that are still there are in the first list alone")
             gone = []
     before_fits = first.before is None or abs(first.before - first.listed) <= most
-    # Counted while people join and leave: anything between the two lists is one of them.
+    # Accounts join and leave meanwhile, so any count between the sizes of the two lists fits.
     low, high = sorted((first.listed, size))
     after_fits = after is None or low - most <= after <= high + most
     away = [own for own in known if own not in accounts and own not in now and not unnamed(own)]
@@ -140,25 +141,25 @@ def _second_list(top: int) -> str:
 
 
 def by_pages_of(top: int, second: Collected[T]) -> Collected[T]:
-    """A second list that came by pages as they were asked for. Raises `BadAnswer` for another: whatever gives larger
-    pages than `$top` allows did not read the question, and may have kept the first answer."""
+    """A second list that came in pages of the requested size. Raises `BadAnswer` where pages are larger than `$top`
+    allows: then the question was not read, and a cache may have answered with the first list."""
     if second.largest_page > top:
         raise BadAnswer(f"Graph gave {second.largest_page} entries on a page that may have {top}")
     return second
 
 
 def tolerance(count: int) -> float:
-    """By how many accounts lists and counts may differ unexplained: one, or half a percent of a large directory.
+    """Number of accounts by which lists and counts may differ unexplained: one, or half a percent of a large directory.
 
-    The directory's counts are eventually consistent (aad-advanced-queries), so that a small difference says nothing.
+    The directory's counts are eventually consistent (aad-advanced-queries), so a small difference says nothing.
     """
     return max(1.0, 0.005 * count)
 
 
 def unlike(first: Collected[Any], again: Collected[Any], ids: Callable[[Any], str], counted: int | None) -> str:
-    """Why two lists of one group are not the same whole list, as a part of a sentence; empty where they are.
+    """Why two lists of one group differ or may not be whole, as a part of a sentence; empty where all is well.
 
-    Nobody counts a group but the list itself (`counted`), and nobody knows when its members joined.
+    A group has no other count than its list's own (`counted`), and no dates on which members joined.
     """
     one, other = ({ids(entry) for entry in found.entries} for found in (first, again))
     most = tolerance(max(len(one), len(other)))
@@ -173,7 +174,7 @@ def unlike(first: Collected[Any], again: Collected[Any], ids: Callable[[Any], st
 
 
 def _alone(first: First, counts: Sequence[int], error: ServiceError) -> str:
-    """What is to be said of a first list where no second one can be had."""
+    """The problem with a first list where no second one could be read; empty where there is no problem."""
     most = tolerance(first.listed)
     if others := [count for count in counts if abs(count - first.listed) > most]:
         return (
@@ -189,7 +190,8 @@ def _alone(first: First, counts: Sequence[int], error: ServiceError) -> str:
 
 
 async def _still_there(graph: Graph, ids: Sequence[str]) -> int:
-    """How many of these accounts Graph still finds, reckoned from a few of them; one that it does not tell of too."""
+    """How many of these accounts Graph still finds, estimated from a sample. An account counts as gone only where Graph
+    says that it does not exist."""
     step = max(1, len(ids) // _ASKED_SINGLY)
     asked = ids[::step][:_ASKED_SINGLY]
     there = 0

@@ -25,9 +25,9 @@ FILE = "exceptions.toml"
 TABLE = "accepted"
 """The array of tables in the file: `[[accepted]]`."""
 TRUE_HERE = "true_here"
-"""The array of tables `[[true_here]]`: what is so in this tenant, however many users are answered alike."""
+"""The array of tables `[[true_here]]`: answers that are true in this tenant, however many users get the same one."""
 KINDS = ("absent", "not_provisioned", "default", "one_picture", "others_photos", "lost", "unreadable")
-"""In what answers are alike (`auditor.doubt.suspicion.Kind`), as far as somebody may say that it is so."""
+"""Kinds of suspect answers (`auditor.doubt.suspicion.Kind`) that an entry may call true."""
 EXCEPTIONS = "exceptions"
 """The manifest's entry: what was applied (see `recorded`)."""
 _FILTERS = {"user_type": str, "domain": str, "department": str, "synced": bool, "enabled": bool}
@@ -81,7 +81,7 @@ class Accepted:
 class TrueHere:
     """One entry under `[[true_here]]`: answers of this kind are true of this tenant until that day.
 
-    It counts only where nobody could serve as a control: a control that failed goes before it.
+    It counts only where no user could serve as a control: a control that failed outweighs it.
     """
 
     workloads: tuple[str, ...]
@@ -125,7 +125,7 @@ def read_true_here(file: Path) -> tuple[TrueHere, ...]:
 
 
 def _entries(file: Path, table: str) -> list[tuple[Any, str]]:
-    """What stands under a table of the file, each with where it stands."""
+    """The entries under a table of the file, each with words that name its place in the file."""
     try:
         text = file.read_bytes().decode("utf-8-sig")
         raw = tomllib.loads(text)
@@ -261,12 +261,12 @@ def recorded(file: Path | None, entries: Iterable[Accepted], true_here: Iterable
 
 
 def recorded_file(file: Path) -> dict[str, Any]:
-    """The same, read from the file. Raises `ExceptionsError`."""
+    """What the manifest holds of this file (see `recorded`). Raises `ExceptionsError`."""
     return recorded(file, read_file(file), read_true_here(file))
 
 
 def true_here(manifest: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
-    """(workload, kind) of what is so in this tenant, by the entries that held on the day on which the run began."""
+    """(workload, kind) of the answers that are true in this tenant, by the entries that held when the run began."""
     return frozenset(
         (str(workload), str(kind))
         for entry in manifest.get(EXCEPTIONS, {}).get(TRUE_HERE, ())

@@ -94,7 +94,10 @@ def judge_run(run: RunFolder, require: Sequence[Workload], progress: Progress) -
 
 
 def can_be_judged_otherwise(run: RunFolder, exceptions: Mapping[str, Any]) -> bool:
-    """Whether other exceptions change what is believed of a finished run, which still has what it was judged from."""
+    """Whether other exceptions change which answers of a finished run are believed.
+
+    False where the run no longer holds what it was judged from.
+    """
     if not run.finished or run.manifest.get("recipe") != RECIPE or run.manifest.get("fingerprints_dropped"):
         return False
     return true_here(run.manifest) != true_here({**run.manifest, EXCEPTIONS: exceptions})
@@ -124,9 +127,9 @@ def _judged(
     require: Sequence[Workload],
     take: Callable[[int, pd.DataFrame, pd.DataFrame], None],
 ) -> tuple[dict[str, Any], frozenset[str]]:
-    """Judge every shard under a manifest, and hand each shard's users and verdicts on.
+    """Judge every shard under a manifest, and pass each shard's users and verdicts to `take`.
 
-    What the manifest says of it then, and the digests of the pictures of drifting users.
+    Returns the new entries of the manifest, and the digests of the pictures of drifting users.
     """
     workloads = [Workload(name) for name in manifest["configured"]]
     tiles = repeated_tiles(run, workloads)
@@ -248,7 +251,7 @@ class _Known:
 
 
 def doubt_of(run: RunFolder, tiles: Mapping[Tile, int], believed: frozenset[tuple[str, str]]) -> Doubt:
-    """What is not to be judged as it was heard. `believed`: (workload, kind) of what is so in this tenant."""
+    """Which observations are replaced or doubtful. `believed`: (workload, kind) of answers that are true here."""
     everybody = read_everybody(run, tiles)
     return Doubt(unfold(everybody, read_again(run, everybody.user_ids), believed))
 
@@ -385,7 +388,7 @@ def _alike(reasons: Mapping[tuple[str, str], int], counts: Mapping[str, int]) ->
     return (
         (workload, reason)
         for (workload, reason), count in reasons.items()
-        # What is doubtful is told by whoever doubts it.
+        # Doubtful answers have tenant facts of their own (`auditor.doubt.wording`).
         if count == counts[workload] > 1 and reason != Reason.DOUBTFUL
     )
 

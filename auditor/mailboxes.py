@@ -1,7 +1,7 @@
-"""What a mailbox is for, as its own settings tell it (`mailboxSettings/userPurpose`, MailboxSettings.Read).
+"""The purpose of a mailbox, from its own settings (`mailboxSettings/userPurpose`, MailboxSettings.Read).
 
-Shared, room and equipment mailboxes need no licence: of a user without an Exchange plan who is disabled or unlicensed
-nothing else tells whether there is a mailbox.
+Shared, room and equipment mailboxes need no licence. So for a user without an Exchange plan who is disabled or
+unlicensed, only these settings tell whether there is a mailbox.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from auditor.services.errors import ServiceError
 from auditor.services.graph import Graph, GraphAnswer
 
 PURPOSES = frozenset({"user", "linked", "shared", "room", "equipment", "others"})
-"""mailboxSettings resource type; `unknownFutureValue` and what is named one day are told as `others`."""
+"""mailboxSettings resource type. `unknownFutureValue`, and purposes that are added later, count as `others`."""
 NONE, UNREADABLE = "none", "unreadable"
 _NO_MAILBOX = frozenset({"ErrorNonExistentMailbox", "AuthenticationError"})
 """developer.microsoft.com/en-us/graph/docs/concepts/known_issues (old): "The SMTP address has no mailbox associated
@@ -26,19 +26,19 @@ _NONE_ONLINE = frozenset({"MailboxNotEnabledForRESTAPI"})
 """aomail-ai/aomail-app#18, microsoft-graph-docs-contrib#717: "inactive, soft-deleted, or is hosted on-premise"."""
 _AT_ONCE = 8
 _REFUSALS = 5
-"""So many refusals and not one answer: the permission is missing, and nobody else is asked."""
+"""After so many refusals and no answer, the permission is missing, and no further mailbox is asked about."""
 
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What was heard of one mailbox."""
+    """What Graph told about one mailbox."""
 
     mailbox: str
     """As `User.mailbox`, never empty."""
     forbidden: bool = False
     """Graph refused to tell (403)."""
     failed: str = ""
-    """Why nothing could be learned, as a sentence; empty where Graph told something of the mailbox."""
+    """Why nothing could be learned, as a sentence; empty where Graph told something about the mailbox."""
 
 
 def is_open(user: User) -> bool:
@@ -47,7 +47,7 @@ def is_open(user: User) -> bool:
 
 
 async def purposes(graph: Graph, users: Sequence[User]) -> dict[str, Purpose]:
-    """What the mailboxes of these users are for, by object id. Never raises for what Graph answers or does not."""
+    """The purposes of these users' mailboxes, by object id. Never raises because Graph fails or refuses."""
     heard = _Heard()
     async with aclosing(at_once((_purpose(graph, user, heard) for user in users), _AT_ONCE)) as results:
         return {user_id: purpose async for user_id, purpose in results}
@@ -89,5 +89,5 @@ def _told(answer: GraphAnswer, user: User) -> Purpose:
     if answer.error_code in _NONE_ONLINE and not on_premises:
         return Purpose(NONE)
     if answer.error_code and 400 <= answer.status < 500 and answer.status not in {401, 429}:
-        return Purpose(UNREADABLE)  # about this mailbox, and nothing that is known to say whether there is one
+        return Purpose(UNREADABLE)  # about this mailbox, but not whether it exists
     return Purpose(UNREADABLE, failed=f"Graph answered {answer.error_code or f'HTTP {answer.status}'}")

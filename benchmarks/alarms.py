@@ -9,16 +9,17 @@ Honest tenants are audited, and every verdict and cause is held against the tena
 
 - `seeds`: ordinary tenants of 60 users, seeds 1 to 50, under each photo store;
 - `sizes`: of 1, 2, 3, 5, 8, 12, 20 and 30 users, ten seeds each;
-- `make-ups`: of 200 users of whom something is true of all or nearly all (`simulate --make-up`), under each photo
-  store, by themselves and with the month before as baseline; `moved` is the one whose SharePoint a move lost;
-- `cost`: an ordinary tenant of 2,000 users, and the requests that it takes by workload; with --cost-of also by the
-  program of another checkout, against the same tenant.
+- `make-ups`: tenants of 200 users in which something is true of all or nearly all users (`simulate --make-up`), under
+  each photo store, without a baseline and with the month before as baseline; `moved` is the tenant that lost
+  SharePoint's pictures in a move;
+- `cost`: the requests that an audit of an ordinary tenant of 2,000 users takes, by workload; with --cost-of also those
+  that the program of another checkout takes for the same tenant.
 
-A row a group: audits and copies; the share of verdicts that are the true ones; of the copies of which the truth or the
-audit names a cause, those where both name the same; with a baseline, changes that `diff` tells and the tenant's
-changes.csv does not, or the reverse; audits that ended with 4; copies that are `unchecked` because they are doubted;
-facts that were told of the whole tenant; requests. Ends with 1 where an audit ended with 4, a copy was doubted, or
-fewer than 99 % of a group's verdicts are the true ones.
+Each row is a group. Its columns: audits; copies; share of verdicts that are true; share of causes that are true, among
+the copies for which the truth or the audit names a cause; with a baseline, changes that only one of `diff` and the
+tenant's changes.csv tells; audits that ended with 4; copies that are `unchecked` because they are doubted; tenant
+facts; requests. The exit code is 1 where an audit ended with 4, a copy was doubted, or fewer than 99 % of a group's
+verdicts are true.
 """
 
 from __future__ import annotations
@@ -52,11 +53,11 @@ from auditor.simulator.make_ups import LOST_BY_A_MOVE, MAKE_UPS
 STORES = ("split", "mailbox-first", "unified")
 SIZES = (1, 2, 3, 5, 8, 12, 20, 30)
 PORTS = 10
-"""Ports that are kept for one tenant."""
+"""Number of ports that are reserved for one tenant."""
 INCOMPLETE = 4
 LEAST = 0.99
 SHOWN = 8
-"""Copies that are printed of a group which the audit tells otherwise than the truth."""
+"""Maximum number of deviations from the truth that are printed for a group."""
 
 
 @dataclass(frozen=True)
@@ -68,21 +69,21 @@ class Case:
     words: tuple[str, ...]
     """Options of `simulate`."""
     before: tuple[str, ...] = ()
-    """Options of the tenant that the baseline is of; none: no baseline."""
+    """Options of `simulate` for the baseline's tenant; empty where there is no baseline."""
     moved: bool = False
-    """`before` is the tenant that was moved, and no baseline."""
+    """Whether `before` is the tenant before its move; then it gives no baseline."""
 
 
 @dataclass
 class Tally:
-    """What became of the audits of one group."""
+    """The results of the audits of one group."""
 
     audits: int = 0
     rows: int = 0
     verdicts: int = 0
-    """As the truth."""
+    """Number of verdicts that are the same as the truth's."""
     causes: int = 0
-    """Copies of which the truth or the audit names a cause."""
+    """Number of copies for which the truth or the audit names a cause."""
     causes_right: int = 0
     changes: int = 0
     changes_wrong: int = 0
@@ -155,7 +156,7 @@ def _made_up(options: argparse.Namespace) -> Iterator[Case]:
                 words = (*tenant, "--make-up", make_up.name)
                 title = f"seed {seed}, {store}"
                 yield Case(make_up.name, title, (*words, "--month", str(make_up.month)))
-                # What always was so was so in the month before; what happens happens in the second month.
+                # Month 0 is the baseline: an event has to happen in month 1, and what was always so holds in both.
                 words += ("--make-up-month", "1") if make_up.happens else ()
                 months = [(*words, "--month", month) for month in ("0", "1")]
                 yield Case(make_up.name, f"{title}, with a baseline", months[1], months[0])
@@ -170,7 +171,7 @@ _taken: set[int] = set()
 
 @contextmanager
 def free_ports() -> Iterator[int]:
-    """The first of so many free ports: a profile names its host, so the months of a tenant share them."""
+    """The first of `PORTS` free ports. All months of a tenant share them, because a profile names its host."""
     with _ports:
         for base in random.sample(range(20_000, 60_000, PORTS), 400):
             if base not in _taken and _free(base):
@@ -199,7 +200,7 @@ def _free(base: int) -> bool:
 
 
 def audited(config: Path, run: Path, *words: str, checkout: Path | None = None) -> int:
-    """Audit the scope; the exit code. `checkout`: with the program of another one."""
+    """Audit the scope, and return the exit code. `checkout`: the folder of another checkout, whose program audits."""
     command = [*PROGRAM, "audit", "--config", str(config), "--run", str(run), "--quiet", *words]
     env = {**os.environ, "PYTHONPATH": str(checkout)} if checkout else None
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=env, cwd=checkout)
@@ -213,7 +214,7 @@ def by_copy(file: Path) -> Rows:
 
 
 def tried(case: Case) -> Tally:
-    """Audit it and hold it against its truth."""
+    """Audit the tenant of a case, and compare the audit with the tenant's truth."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="alarms-") as name, free_ports() as port:
         folder, words = Path(name), ("--base-port", str(port))
@@ -249,7 +250,7 @@ def requests_of(manifest: Mapping[str, dict[str, dict[str, int]]]) -> dict[str, 
 
 
 def held(case: Case, seen: Rows, tenant: Path, over_time: Mapping[tuple[str, str], str]) -> Tally:
-    """Hold an audit against its tenant's truth. `over_time`: causes that it takes the earlier month to see."""
+    """Compare an audit with its tenant's truth. `over_time`: causes that cannot be seen without the earlier month."""
     truth = {key: row for key, row in by_copy(tenant / "truth.csv").items() if row["in_scope"] == "true"}
     notes = by_copy(tenant / "truth-notes.csv")
     tally = Tally(rows=len(truth))

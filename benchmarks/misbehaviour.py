@@ -6,20 +6,20 @@
 
 One simulated tenant is audited honestly first. Then every misbehaviour (docs/faults.md) is played from the first
 question of its kind on, and from the 26th where it can begin in mid-run; each is audited without a baseline and with
-the honest audit as baseline. A row an audit:
+the honest audit as baseline. Each row is an audit:
 
-    touched     users of whom something else was said than is true, by the tenant's own count
-    sure        verdicts that are neither the truth nor `unchecked` (nor what the honest audit says)
-    lost        rows of users in scope that the audit does not have, although it says that it is complete
-    open        rows that are `unchecked` and were not in the honest audit
-    silent      of these, rows that are left open without exit 4; and one where a list of users that is not whole, or
-                whose count is another, ends without a word and without exit 4
+    touched     users about whom something false was said, by the tenant's own count
+    sure        verdicts that are neither `unchecked`, nor true, nor the honest audit's
+    lost        rows of users in scope that the audit lacks, although it says that it is complete
+    open        rows that are `unchecked` here and were not `unchecked` in the honest audit
+    silent      open rows of an audit that does not end with 4; one more where the list of users, or its count, is
+                false and the audit does not end with 4
     exit        the exit code
     changes     what `diff` against the honest audit calls new, fixed, changed, gone or appeared: nothing changed
 
-Believed is a misbehaviour with a number in `sure`, `lost` or `changes`. It must be none of those that touch `--touched`
-users (20) or more, and of those that change the list of users. Misbehaviours that cannot be told from a true tenant are
-shown and not counted, as is what touches fewer.
+A misbehaviour is believed where `sure`, `lost` or `changes` is not 0. None may be believed that touches `--touched`
+users (20) or more, or that changes the list of users. Misbehaviours that cannot be told from a true tenant are shown
+but not counted; so are those that touch fewer users.
 """
 
 from __future__ import annotations
@@ -55,17 +55,17 @@ Key = tuple[str, str]
 Rows = dict[Key, dict[str, str]]
 TOLD_INCOMPLETE = {3, 4}
 COULD_NOT_AUDIT = {2, 3}
-"""Without a report; 2 where nobody is left in scope."""
+"""Exit codes that come without a report; 2 where no user is left in scope."""
 CHANGES = ("new", "fixed", "changed", "gone", "appeared")
 LEFT_OPEN_IN_PEACE = {"not_separately_readable", "engage_not_subscribed", "mailbox_not_known"}
-"""Reasons that never make an audit incomplete, whomever they concern."""
+"""Reasons that never make an audit incomplete, whichever users they concern."""
 FEW = 24
-"""Users of an audit that asks Viva Engage for single addresses."""
+"""Number of users of an audit that asks Viva Engage for single addresses."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A misbehaviour, the questions that it answers, and whether the audit knows an earlier run."""
+    """A misbehaviour, the questions that it answers, and whether the audit has a baseline."""
 
     play: str
     """As `simulate --misbehave` takes it."""
@@ -82,14 +82,14 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an audit made of it."""
+    """The result of one audit of the misbehaving tenant."""
 
     case: Case
     users: int
-    """In the audit's scope."""
+    """Number of users in the audit's scope."""
     touched: int
     sure: tuple[str, ...]
-    """Verdicts that are otherwise and sure, each as a line."""
+    """False verdicts that are not `unchecked`, each as a line."""
     lost: int
     open: int
     silent: int
@@ -100,7 +100,7 @@ class Outcome:
     seconds: float
 
     def counts(self, threshold: int = 20) -> bool:
-        """Whether it must not be believed: enough is touched, and no true tenant looks like it."""
+        """Whether it must not be believed: it touches enough users, and no true tenant looks like it."""
         listed = self.case.misbehaviour.workload == "directory"
         return not self.case.misbehaviour.looks_true and (listed or self.touched >= threshold)
 
@@ -130,12 +130,12 @@ HEADER = (
 
 @dataclass
 class Stage:
-    """A tenant that is up, what is true of it, and an honest audit of it."""
+    """A running tenant, its truth, and an honest audit of it."""
 
     folder: Path
     config: Path
     truth: Rows = field(repr=False)
-    """Of those in scope."""
+    """The rows of the truth about users in scope."""
     play: Play = field(repr=False)
     runs: int = 0
     honest: Path = Path()
@@ -171,7 +171,7 @@ class Stage:
         expected = {key: row for key, row in self.truth.items() if key[0] in set(users)}
         opened = [key for key, row in rows.items() if row["verdict"] == "unchecked" and self._told(key) != "unchecked"]
         silent = sum(rows[key]["reason"] not in LEFT_OPEN_IN_PEACE for key in opened)
-        # What a list or its count says falsely is told, whatever became of the users.
+        # An audit must report a false list or count, even where it lost no user.
         silent += case.misbehaviour.workload == "directory"
         return Outcome(
             case=case,
@@ -279,7 +279,7 @@ def played(wanted: Sequence[Case], folder: Path, users: int, seed: int, jobs: in
                     except queue.Empty:
                         return
                     done.put(on.play_out(case))
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+        except BaseException as error:  # noqa: BLE001 - passed to the main thread
             done.put(error)
 
     for number in range(jobs):

@@ -1,11 +1,11 @@
-"""What everybody is answered alike is judged once more before it is believed.
+"""Answers that many users got alike are asked for again before they are believed.
 
-    answers     what each workload answered everybody, as columns
-    suspicion   answers → what is suspect: many users answered alike (pure)
-    settling    what is suspect, and what was heard when it was asked again → believed, replaced or doubtful (pure)
-    stored      what step 2 leaves in the run folder for it
+    answers     the answers of each workload, as columns
+    suspicion   answers → suspicions: many users got the same answer (pure)
+    settling    suspicions and second answers → believed, replaced or doubtful (pure)
+    stored      the files that step 2 leaves in the run folder for this
     applied     observations → observations as they may be judged
-    wording     the same in words: tenant facts
+    wording     the outcomes in words: tenant facts
 
-Asking again is step 2 (`auditor.asking`). Judging reads the run folder only, and comes to the same end each time.
+Step 2 asks again (`auditor.asking`). Judging reads only the run folder, and so comes to the same result each time.
 """

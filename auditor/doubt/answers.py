@@ -1,4 +1,4 @@
-"""What each workload answered everybody, as columns: one place a user, the same in every workload."""
+"""The answers of each workload, as columns: a user has the same place in every column of every workload."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Places = npt.NDArray[np.intp]
 STATUSES = tuple(Status)
 _CODE = {status: np.int8(code) for code, status in enumerate(STATUSES)}
 NEAR = 10
-"""Bits of 64 in which the perceptual hashes of two renditions of one photo may differ."""
+"""Maximum number of bits, of 64, in which the perceptual hashes of two renditions of one photo differ."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What one workload answered: the judged observation of each user, in the directory's order."""
+    """The answers of one workload: the judged observation of each user, in the directory's order."""
 
     workload: Workload
     status: npt.NDArray[np.int8]
@@ -28,13 +28,13 @@ class Answers:
     own: Flags
     """Whether the answer carries something of the user's own (the signal `OWN`)."""
     heard: Flags
-    """Whether this run heard it; not, where it was carried over from an earlier run."""
+    """Whether this run got the answer itself; false where it was carried over from an earlier run."""
     at: npt.NDArray[np.int64]
-    """When it was answered, in milliseconds."""
+    """The time of the answer, in milliseconds since 1970."""
     phash: npt.NDArray[np.uint64]
-    """The perceptual hash of the picture; 0 where there is none."""
+    """The perceptual hash of the picture; 0 where there is no picture."""
     sha256: Sequence[str]
-    """Of the bytes, image or not; empty where none came."""
+    """SHA-256 of the received bytes, image or not; empty where no bytes came."""
 
     def has(self, *statuses: Status) -> Flags:
         """Where the answer has one of these statuses."""
@@ -47,11 +47,11 @@ class Answers:
 
     @property
     def learned(self) -> Flags:
-        """Where something was learned."""
+        """Where the status is not `UNKNOWN`."""
         return ~self.has(Status.UNKNOWN)
 
     def with_rows(self, rows: Mapping[int, Observation]) -> Answers:
-        """The same with other observations at some places."""
+        """A copy with these observations at their places."""
         status, own, at, phash = self.status.copy(), self.own.copy(), self.at.copy(), self.phash.copy()
         heard, sha256 = self.heard.copy(), list(self.sha256)
         for place, one in rows.items():
@@ -64,7 +64,7 @@ class Answers:
         return replace(self, status=status, own=own, heard=heard, at=at, phash=phash, sha256=sha256)
 
     def without(self, places: Sequence[int]) -> Answers:
-        """The same with nothing learned at some places."""
+        """A copy in which the answers at these places are unknown."""
         status, phash = self.status.copy(), self.phash.copy()
         status[places], phash[places] = _CODE[Status.UNKNOWN], 0
         return replace(self, status=status, phash=phash)
@@ -72,12 +72,12 @@ class Answers:
 
 @dataclass(frozen=True)
 class Before:
-    """What the newest sure run of this tenant heard of one workload (see `auditor.doubt.stored`)."""
+    """The answers of one workload in the newest sure run of this tenant (see `auditor.doubt.stored`)."""
 
     held: Flags
-    """Where the user held a photo then."""
+    """Where the workload held a photo of the user in that run."""
     phash: npt.NDArray[np.uint64]
-    """0 where it is not known, or of another recipe."""
+    """The perceptual hash; 0 where it is not known or was made by another recipe."""
     sha256: Sequence[str]
 
 
@@ -90,14 +90,14 @@ class Everybody:
     answers: Mapping[Workload, Answers]
     before: Mapping[Workload, Before]
     fingerprint: Callable[[Workload, int], Fingerprint | None]
-    """The fingerprint of what was heard of the user at a place."""
+    """Returns the fingerprint of a workload's first answer about the user at a place; None where it has none."""
 
     def others(self, workload: Workload) -> list[Answers]:
         """The answers of all other workloads."""
         return [one for name, one in self.answers.items() if name is not workload]
 
     def with_answers(self, answers: Answers) -> Everybody:
-        """The same with other answers of one workload."""
+        """A copy with these answers of one workload."""
         return replace(self, answers={**self.answers, answers.workload: answers})
 
 
@@ -107,6 +107,6 @@ def hash_of(made: Fingerprint | None) -> np.uint64:
 
 
 def apart(one: npt.NDArray[np.uint64], other: npt.NDArray[np.uint64] | np.uint64) -> npt.NDArray[np.uint8]:
-    """In how many bits perceptual hashes differ; 64 where either is missing."""
+    """Number of bits in which perceptual hashes differ; 64 where either hash is missing."""
     bits = np.bitwise_count(one ^ other)
     return np.where((one == 0) | (other == 0), np.uint8(64), bits)

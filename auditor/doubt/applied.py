@@ -1,4 +1,4 @@
-"""Observations as they may be judged: what was replaced stands in its place, and what is doubtful is unknown."""
+"""Observations as they may be judged: replaced answers have their replacement, and doubtful answers are unknown."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from auditor.runs import frames
 
 @dataclass(frozen=True)
 class Doubt:
-    """What becomes of a run's observations; they themselves keep what was heard."""
+    """Which observations of a run are replaced or doubtful. The stored observations do not change."""
 
     unfolded: Unfolded
 
     @property
     def outcomes(self) -> Sequence[Outcome]:
-        """Everything that was suspect, and its end."""
+        """Each suspicion and its outcome."""
         return self.unfolded.outcomes
 
     @cached_property
@@ -46,7 +46,7 @@ class Doubt:
         }
 
     def touches(self, workload: Workload) -> bool:
-        """Whether anything of this workload is judged otherwise than it was heard."""
+        """Whether any answer of this workload is replaced or doubtful."""
         return workload in self.unfolded.replaced or workload in self.unfolded.doubtful
 
     def applied(self, observations: pa.Table) -> pa.Table:

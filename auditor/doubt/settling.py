@@ -1,7 +1,7 @@
-"""What becomes of what is suspect, once some of it was asked again: believed, replaced, or doubtful.
+"""The outcome of each suspicion, once some users were asked again: believed, replaced or doubtful.
 
-Pure: step 2 asks for what `unfold` still wants until it wants nothing more, and judging unfolds the same again from
-what the run folder holds.
+Pure. Step 2 asks again about the users whom `unfold` still wants, until it wants no more. Judging calls `unfold` again
+on the contents of the run folder, and gets the same outcomes.
 """
 
 from __future__ import annotations
@@ -18,85 +18,85 @@ from auditor.model import OWN, Decision, Fingerprint, Observation, Status, Workl
 from auditor.photos import compare
 
 SAMPLE = 8
-"""Suspected users who are asked again."""
+"""Maximum number of suspected users who are asked again to test a suspicion."""
 CONTROLS = 3
-"""Users whose answers are good who are asked again beside them: does the service still answer these as before?"""
+"""Maximum number of users with good answers who are asked again, too: does the service still answer them as before?"""
 ROUNDS = 40
-"""Suspicions that are settled at the most, one after the other: each may clear another."""
+"""Maximum number of suspicions that are settled, one after the other: settling one may clear another."""
 
 Again = Mapping[Workload, Mapping[int, Observation]]
-"""What was heard when users were asked again: by workload and the user's place."""
+"""Second answers, from asking users again: by workload and the user's place."""
 
 
 class Settled(StrEnum):
-    """What became of a suspicion."""
+    """How a suspicion was settled."""
 
     BELIEVED = "believed"
-    """Two ways agree, and the service proved itself."""
+    """The first answers stand: asked another way, the service said the same. `Why` names the proof."""
     REPLACED = "replaced"
-    """The other way answered otherwise, and its answers stand."""
+    """The other way gave other answers, and those stand."""
     DOUBTFUL = "doubtful"
-    """Neither is known to be true: the answers are not believed."""
+    """Neither the first nor the second answers are known to be true, so neither are believed."""
 
 
 class Why(StrEnum):
-    """Why a suspicion came to its end."""
+    """Why a suspicion was settled as it was."""
 
     TWO_WAYS_AGREE = "two_ways_agree"
     THE_USERS_OWN = "the_users_own"
-    """Asked again, each answer carries something of the user's own."""
+    """Each second answer carries something of the user's own."""
     SAID_TO_BE_TRUE = "said_to_be_true"
-    """Nobody could serve as a control, and the accepted exceptions say that it is so here."""
+    """No user could serve as a control, and the accepted exceptions say that such answers are true in this tenant."""
     OTHERWISE = "otherwise"
-    """The other way answered otherwise."""
+    """The other way gave other answers."""
     NO_CONTROL = "no_control"
-    """Nobody is known whom the service answers rightly."""
+    """No user is known whom the service answers rightly."""
     CONTROL_FAILED = "control_failed"
-    """Those whom it answered rightly before it does not answer so any more."""
+    """At least one user whom the service had answered rightly got another answer when asked again."""
     NO_ANSWER = "no_answer"
-    """Asked again, it did not answer."""
+    """Asked again, the service did not answer."""
     BOTH_ALIKE = "both_alike"
-    """The other way answered otherwise, and everybody alike, too."""
+    """The other way gave other answers, but again the same to many users."""
     SOMEBODYS_PHOTO = "somebodys_photo"
-    """The one picture is a user's photo."""
+    """The picture that many users got is one user's photo."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One suspicion and its end."""
+    """One suspicion and how it was settled."""
 
     suspicion: Suspicion
     settled: Settled
     why: Why
     asked: int
-    """Suspected users who were asked again and answered."""
+    """Number of suspected users for whom a second answer came."""
     stayed: int
-    """Those of them whose answer stayed."""
+    """Number of those whose answer stayed the same."""
     controls: int
-    """Controls that were asked."""
+    """Number of controls."""
     held: int
-    """Those that held."""
+    """Number of controls that got the same answer as before."""
 
 
 @dataclass(frozen=True)
 class Unfolded:
-    """Where the answers stand."""
+    """The state of all answers after every suspicion was settled as far as possible."""
 
     everybody: Everybody
-    """With what was replaced."""
+    """All answers: replaced answers have their replacement, and doubtful answers are unknown."""
     outcomes: tuple[Outcome, ...]
     wanted: Mapping[Workload, tuple[int, ...]]
-    """Places of users who have yet to be asked again before the outcomes are final."""
+    """Places of users who must still be asked again before the outcomes are final."""
     replaced: Mapping[Workload, Mapping[int, Observation]]
-    """Observations that stand instead of those that were heard, by place."""
+    """Second answers that replace the first ones, by place."""
     doubtful: Mapping[Workload, Mapping[int, Outcome]]
-    """Places of answers that are not believed."""
+    """For each answer that is not believed, by place: the outcome that says why."""
 
 
 def unfold(everybody: Everybody, again: Again, true_here: frozenset[tuple[str, str]] = frozenset()) -> Unfolded:
-    """Settle everything suspect as far as what was asked again allows.
+    """Settle every suspicion as far as the second answers allow.
 
-    `true_here`: (workload, kind) of what the accepted exceptions say is so in this tenant.
+    `true_here`: (workload, kind) of the answers that the accepted exceptions call true in this tenant.
     """
     first = everybody
     outcomes: dict[tuple[object, ...], Outcome] = {}
@@ -111,7 +111,7 @@ def unfold(everybody: Everybody, again: Again, true_here: frozenset[tuple[str, s
         own = replaced.setdefault(workload, {})
         concerned = suspicion.concerned.tolist()
         if twice:
-            # The other way answers alike, too: there is no third.
+            # The other way, too, gives many users the same answer, and there is no third way.
             concerned = [place for place in concerned if place in own]
             outcome = Outcome(suspicion, Settled.DOUBTFUL, Why.BOTH_ALIKE, 0, 0, 0, 0)
             missing: list[int] = []
@@ -131,7 +131,7 @@ def unfold(everybody: Everybody, again: Again, true_here: frozenset[tuple[str, s
             not_believed = [place for place in concerned if place not in own]
         doubtful.setdefault(workload, {}).update(dict.fromkeys(not_believed, outcome))
         if not_believed:
-            # What is not believed shows nothing of other answers either.
+            # An answer that is not believed is no evidence about other answers either.
             everybody = everybody.with_answers(everybody.answers[workload].without(not_believed))
     return Unfolded(
         everybody,
@@ -147,7 +147,7 @@ def _next(
     outcomes: Mapping[tuple[object, ...], Outcome],
     replaced: Mapping[Workload, Mapping[int, Observation]],
 ) -> tuple[Suspicion | None, bool]:
-    """What is to be settled next, the reference's first; and whether it is about answers that replaced others."""
+    """The next suspicion to settle, the reference's first; and whether it is about answers that replaced others."""
     for one in suspect(everybody):
         if not len(one.suspected):
             continue
@@ -163,7 +163,7 @@ def _next(
 def _instead(
     everybody: Everybody, first: Everybody, suspicion: Suspicion, again: Mapping[int, Observation]
 ) -> dict[int, Observation]:
-    """What stands instead of what was heard, by place: the other way's answers, where they are any better."""
+    """The second answers that replace the first ones, by place: those that are better than the first ones."""
     answers = everybody.answers[suspicion.workload]
     strange = np.zeros(len(answers.status), dtype=bool)
     if suspicion.kind in {Kind.ONE_PICTURE, Kind.OTHERS_PHOTOS}:
@@ -176,7 +176,7 @@ def _instead(
         one = again.get(place)
         if one is None or one.status is Status.UNKNOWN:
             continue
-        # A strange picture that comes by both ways is as strange as before.
+        # Where both ways give the same strange picture, the second answer is no better than the first.
         if not (strange[place] and _stays(first, answers, place, one)):
             found[place] = one
     return found
@@ -189,7 +189,7 @@ def _settle(
     again: Mapping[int, Observation],
     true_here: frozenset[tuple[str, str]],
 ) -> tuple[Outcome, list[int]]:
-    """The outcome, and who is missing from `again` before it is final."""
+    """The outcome, and the places that are missing from `again` before it is final."""
     answers = everybody.answers[suspicion.workload]
     sample = _spread(suspicion.suspected, SAMPLE)
     controls = _controls(everybody, suspicion)
@@ -205,7 +205,7 @@ def _settle(
         return outcome(Settled.DOUBTFUL, Why.NO_ANSWER), missing
     if 2 * len(stayed) <= len(answered):
         if controls and len(held) < len(controls):
-            # The other way answers nobody as before: it is no better.
+            # The other way gives a control another answer, too: it is no better than the first way.
             return outcome(Settled.DOUBTFUL, Why.CONTROL_FAILED), missing
         missing += [place for place in suspicion.concerned.tolist() if place not in again]
         return outcome(Settled.REPLACED, Why.OTHERWISE), sorted(set(missing))
@@ -223,21 +223,21 @@ def _settle(
 
 
 _WITHOUT_CONTROL = frozenset({Kind.ONE_PICTURE, Kind.OTHER_PICTURES, Kind.DISAGREES})
-"""Kinds that are believed where two ways agree: a picture that nobody else has is no sign of a service that mixes
-people up, and where everybody has it there can be no control."""
+"""Kinds that are believed without a control where two ways agree. A picture that is nobody else's photo is no sign of a
+service that mixes people up. Where every user is shown the picture, no user is left as a control."""
 
 
 _CAN_BE_TWICE = NOTHING | {Kind.ONE_PICTURE, Kind.OTHERS_PHOTOS}
 
 
 def _spread(places: Places, most: int) -> list[int]:
-    """Some of the places, from the first to the last, evenly."""
+    """At most `most` of the places, spread evenly from the first to the last."""
     chosen = np.unique(np.linspace(0, len(places) - 1, min(most, len(places))).round().astype(int))
     return [int(places[one]) for one in chosen]
 
 
 def _controls(everybody: Everybody, suspicion: Suspicion) -> list[int]:
-    """Users whom the service answered rightly, as far as that can be known."""
+    """Places of some users whom the service answered rightly, as far as that can be known."""
     answers = everybody.answers[suspicion.workload]
     if suspicion.kind is Kind.NOT_PROVISIONED:
         known = answers.learned & ~answers.has(Status.NOT_PROVISIONED)
@@ -252,7 +252,7 @@ def _controls(everybody: Everybody, suspicion: Suspicion) -> list[int]:
 
 
 def _agrees(everybody: Everybody, answers: Answers) -> Flags:
-    """Where a photo agrees with another workload's of the same user, or with what the newest sure run heard."""
+    """Where a photo agrees with the same user's photo in another workload, or in the newest sure run."""
     agrees = np.zeros(len(answers.phash), dtype=bool)
     for other in everybody.others(answers.workload):
         agrees |= other.holds_photo & (apart(answers.phash, other.phash) <= NEAR)
@@ -267,7 +267,7 @@ def _agrees(everybody: Everybody, answers: Answers) -> Flags:
 
 
 def _stays(first: Everybody, answers: Answers, place: int, again: Observation) -> bool:
-    """Whether a suspected answer was heard once more."""
+    """Whether the second answer about a suspected user is the same as the first."""
     status = tuple(Status)[int(answers.status[place])]
     if again.fingerprint is None or answers.phash[place] == 0:
         return again.status is status
@@ -288,7 +288,7 @@ def _same(one: Fingerprint | None, other: Fingerprint) -> bool:
 
 
 def _somebodys(everybody: Everybody, suspicion: Suspicion) -> bool:
-    """Whether the picture that many are shown is some user's photo in another workload."""
+    """Whether the picture that many users got is some user's reference photo; for the reference: some user's copy."""
     if suspicion.workload is everybody.reference:
         others: Sequence[Answers] = everybody.others(suspicion.workload)
     else:

@@ -1,7 +1,7 @@
-"""What asking again leaves in the run folder, and the run folder as `Everybody`.
+"""The files that asking again leaves in the run folder, and the run folder read as `Everybody`.
 
-`observations/WORKLOAD/again.parquet` holds what was heard when users were asked again, and `earlier/WORKLOAD.parquet`
-what the newest sure run heard of this run's users: judging reads nothing else.
+`observations/WORKLOAD/again.parquet` holds the second answers, from asking users again. `earlier/WORKLOAD.parquet`
+holds the newest sure run's answers about this run's users. So judging needs nothing outside the run folder.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from auditor.runs.listing import newest_first, same_tenant
 from auditor.runs.manifest import RunError
 
 MOST_EARLIER = 24
-"""Earlier runs that are looked at for one that is sure of a workload."""
+"""Maximum number of earlier runs that are searched for one that is sure of a workload."""
 EARLIER_COLUMNS = (
     Column("user_id", "string", "Entra object id"),
     Column("status", "string", "what the workload was found to hold in the newest sure run"),
@@ -46,7 +46,7 @@ _LIGHT = ("user_id", "judged", "status", "observed_at", "read_in", "signals", "p
 
 
 def read_everybody(run: RunFolder, tiles: Mapping[Tile, int]) -> Everybody:
-    """The answers of a run that was collected; `tiles` are the pictures that repetition makes placeholders."""
+    """The answers of a collected run. `tiles`: pictures that count as placeholders because many accounts have them."""
     user_ids = [
         user_id
         for shard in range(run.shards)
@@ -119,7 +119,7 @@ def _before(run: RunFolder, workload: Workload, place_of: Mapping[str, int]) -> 
 
 
 def read_again(run: RunFolder, user_ids: Sequence[str]) -> Again:
-    """What was heard when users were asked again."""
+    """The second answers that the run folder holds."""
     place_of = {user_id: place for place, user_id in enumerate(user_ids)}
     found: dict[Workload, dict[int, Observation]] = {}
     for name in run.manifest["configured"]:
@@ -131,7 +131,7 @@ def read_again(run: RunFolder, user_ids: Sequence[str]) -> Again:
 
 
 def write_again(run: RunFolder, workload: Workload, observations: Iterable[Observation]) -> None:
-    """Keep what was heard, in the place of what was kept before."""
+    """Keep the second answers of a workload, in place of those kept before."""
     part, made = again_part(workload), frames.observations_table(observations)
     (run.replace_part if run.has(part) else run.write_part)(part, made)
 
@@ -140,7 +140,7 @@ def write_again(run: RunFolder, workload: Workload, observations: Iterable[Obser
 
 
 def remember_earlier(run: RunFolder, baseline: Path | None, reports: Path) -> None:
-    """Write down what the newest sure runs of this tenant heard of this run's users, a workload each; once a run."""
+    """Write down, for each workload, the newest sure run's answers about this run's users. Done once a run."""
     waiting = {Workload(name) for name in run.manifest["configured"]}
     if "earlier_runs" in run.manifest:
         return
@@ -170,7 +170,7 @@ def remember_earlier(run: RunFolder, baseline: Path | None, reports: Path) -> No
 
 
 def is_sure(manifest: Mapping[str, Any], workload: Workload) -> bool:
-    """Whether a finished run read this workload to its end, and believed what it heard."""
+    """Whether a finished run read this workload to its end, and believed all its answers."""
     reasons = manifest.get("unknown_reasons", {}).get(str(workload), {})
     return (
         str(workload) in manifest.get("configured", ())

@@ -1,7 +1,7 @@
-"""Which answers are suspect: a service that misbehaves answers many users alike, one after another.
+"""Which answers are suspect: a service that misbehaves gives many users the same answer, one after another.
 
-Only users count of whom another workload holds a photo, and only answers that this run heard and that carry nothing of
-the user's own. What is suspect is not disbelieved: it is asked again.
+Only users of whom another workload holds a photo count. Only answers count that this run got itself and that carry
+nothing of the user's own. Suspect answers are not disbelieved: they are asked for again.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ from auditor.doubt.answers import NEAR, Answers, Everybody, Flags, Places, apart
 from auditor.model import Status, Workload
 
 IN_A_ROW = 8
-"""So many users in a row with nothing, or with one picture among `OF`: fewer prove nothing. (Assumption: such a row
-comes by chance once in 10,000 users where three in ten hold nothing, and then costs a few questions.)"""
+"""The answers of so many users in a row without a photo are suspect; so are so many strange pictures among `OF` users.
+Fewer prove nothing. (Assumption: where three users in ten hold no photo, such a row comes by chance once in 10,000
+users. It then costs a few questions.)"""
 WINDOW, SHARE = 20, 0.9
-"""Of so many successive users this share, where a few true answers stand between."""
+"""This share of so many successive users without a photo is suspect, too: a few true answers may stand between."""
 OF = 15
-"""`IN_A_ROW` of so many successive users: more than half."""
+"""Number of successive users among whom `IN_A_ROW` strange pictures are suspect: `IN_A_ROW` is more than half."""
 ONE_PICTURE = 4
-"""Bits in which the hashes of renditions of one picture differ at the most."""
+"""Maximum number of bits in which the hashes of renditions of one picture differ."""
 MOST_PICTURES = 5
-"""Pictures of one workload that are looked at, those of most users first."""
+"""Maximum number of pictures of one workload that are examined, those of most users first."""
 
 
 class Kind(StrEnum):
-    """In what many answers are alike."""
+    """What many answers have in common."""
 
     ABSENT = "absent"
-    """No photo, of users of whom another workload holds one."""
+    """No photo, although another workload holds one of the user."""
     NOT_PROVISIONED = "not_provisioned"
     """No account."""
     DEFAULT = "default"
@@ -41,15 +42,15 @@ class Kind(StrEnum):
     UNREADABLE = "unreadable"
     """Bytes that are no image."""
     LOST = "lost"
-    """Nothing, of users who held a photo in the newest sure run."""
+    """No photo, although the workload held one of the user in the newest sure run."""
     ONE_PICTURE = "one_picture"
     """One picture that is not the users' own."""
     OTHERS_PHOTOS = "others_photos"
     """Other users' reference photos."""
     OTHER_PICTURES = "other_pictures"
-    """Pictures that are neither the users' reference photos nor anybody else's."""
+    """Pictures that are no user's reference photo."""
     DISAGREES = "disagrees"
-    """The reference's, where the copies were answered alike and differ from it."""
+    """The reference's photos of users whose copies are suspect: the reference itself may be wrong."""
 
 
 NOTHING = frozenset({Kind.ABSENT, Kind.NOT_PROVISIONED, Kind.DEFAULT, Kind.UNREADABLE, Kind.LOST})
@@ -65,25 +66,25 @@ _KIND_OF = {
 
 @dataclass(frozen=True)
 class Suspicion:
-    """Answers of one workload that are asked again before they are believed."""
+    """Answers of one workload that are asked for again before they are believed."""
 
     workload: Workload
     kind: Kind
     suspected: Places
     """The users who made it suspect, in the order of their answers."""
     concerned: Places
-    """All users whose answers are of this kind: what is found out of the others holds for them, too."""
+    """All users whose answers are of this kind, the suspected ones included: the outcome holds for all of them."""
     picture: int = 0
-    """Of `ONE_PICTURE`: the perceptual hash."""
+    """The perceptual hash of the picture; only for `ONE_PICTURE`."""
 
     @property
     def name(self) -> tuple[Workload, str, int]:
-        """What tells it from others; answers that show nothing are one suspicion of a workload."""
+        """Tells suspicions apart. All kinds in `NOTHING` share one name: a workload has one such suspicion."""
         return self.workload, "nothing" if self.kind in NOTHING else str(self.kind), self.picture
 
 
 def suspect(everybody: Everybody) -> list[Suspicion]:
-    """Everything suspect in these answers; the reference's first."""
+    """All suspicions about these answers, the reference's first."""
     found = [one for answers in everybody.answers.values() for one in _of(everybody, answers)]
     copies = {one.workload for one in found if one.workload is not everybody.reference}
     read = [one for one in everybody.others(everybody.reference) if one.learned.any()]
@@ -151,7 +152,7 @@ def _pictures(everybody: Everybody, answers: Answers, order: Places) -> Iterator
     elsewhere = left & somebody_elses(everybody, answers, left)
     alike = _most_of(elsewhere[order], OF, IN_A_ROW)
     if alike.any():
-        # A service that mixes people up shows some of them a picture of which the owner is not recognised.
+        # A service that mixes people up also shows pictures whose owner is not recognised.
         concerned = np.flatnonzero(answers.heard & ~answers.own & left)
         yield Suspicion(answers.workload, Kind.OTHERS_PHOTOS, order[alike], concerned)
     alike = _most_of((left & ~elsewhere)[order], OF, IN_A_ROW)
@@ -171,7 +172,7 @@ def like_its_own(everybody: Everybody, answers: Answers) -> Flags:
     for other in held_against:
         known |= other.holds_photo
         like |= other.holds_photo & (apart(answers.phash, other.phash) <= NEAR)
-    # Where there is nothing to hold it against, a picture is not strange.
+    # A picture that cannot be compared with another one is not strange.
     return like | ~known
 
 
@@ -185,13 +186,13 @@ def somebody_elses(everybody: Everybody, answers: Answers, places: Flags) -> Fla
     hashes = np.unique(hashes[hashes != 0])
     found = np.zeros(len(answers.phash), dtype=bool)
     for place in np.flatnonzero(places) if len(hashes) else ():
-        # Their own is not near: whoever's hash is near is somebody else.
+        # The user's own photo is not near, so a near hash is another user's.
         found[place] = bool((np.bitwise_count(hashes ^ answers.phash[place]) <= ONE_PICTURE).any())
     return found
 
 
 def _most_common(hashes: npt.NDArray[np.uint64]) -> list[np.uint64]:
-    """Hashes of pictures that `IN_A_ROW` users and more may have, the most common first."""
+    """Hashes of different pictures that at least two users have, the most common first; `MOST_PICTURES` at the most."""
     values, numbers = np.unique(hashes, return_counts=True)
     found: list[np.uint64] = []
     for place in np.argsort(-numbers, kind="stable"):
@@ -203,9 +204,9 @@ def _most_common(hashes: npt.NDArray[np.uint64]) -> list[np.uint64]:
 
 
 def _most_of(marked: Flags, window: int, least: int) -> Flags:
-    """Where something is marked and lies in `window` successive places of which at least `least` are marked.
+    """Where a place is marked and lies in `window` successive places of which at least `least` are marked.
 
-    Of fewer places than a window all are looked at.
+    Fewer places than `window` count as one window.
     """
     window = min(window, len(marked))
     if window == 0:
@@ -219,7 +220,7 @@ def _most_of(marked: Flags, window: int, least: int) -> Flags:
 
 
 def _disagreeing(everybody: Everybody, copies: list[Suspicion]) -> Suspicion:
-    """The reference's answers for users whose copies are suspect: it may be what is wrong."""
+    """The reference's answers for users whose copies are suspect: the reference itself may be wrong."""
     reference = everybody.answers[everybody.reference]
     places = np.unique(np.concatenate([one.suspected for one in copies]))
     places = places[(reference.heard & reference.holds_photo)[places]]

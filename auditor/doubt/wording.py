@@ -1,4 +1,4 @@
-"""What was suspect and became of it, in words; said once, as true of the whole tenant."""
+"""Suspicions and their outcomes in words, each said once for the whole tenant."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def not_believed(outcome: Outcome) -> str:
 
 
 def fact(outcome: Outcome, users: int) -> dict[str, str] | None:
-    """The tenant fact about a suspicion's end; None where it is not worth a word. `users`: all who are audited."""
+    """The tenant fact about an outcome; None where nothing needs to be said. `users`: number of audited users."""
     suspicion = outcome.suspicion
     name, said = NAMES[suspicion.workload], _SAID[suspicion.kind]
     count = f"{len(suspicion.concerned):,} of {users:,} users"

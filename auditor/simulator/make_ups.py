@@ -1,8 +1,7 @@
-"""Whole tenants of one kind, in one readable table: what is true of everybody, or of nearly everybody.
+"""Tenants of one kind, in one table: in each, something is true of all or nearly all users.
 
-A make-up says what the stores of a user hold instead of what the user's scenario dealt them. Its users are the
-ordinary ones: seven of eight in step, the others of any scenario. What is true of them is worked out by
-`auditor.simulator.truth`, as for any other tenant.
+A make-up replaces what the user's scenario put into the stores. Its users are ordinary ones: seven of eight in step,
+the others of any scenario. `auditor.simulator.truth` works out the truth about them, as for any other tenant.
 """
 
 from __future__ import annotations
@@ -17,16 +16,16 @@ from auditor.simulator.scenarios import IN_STEP, OUT_OF_SCOPE, SCENARIOS, Choice
 from auditor.simulator.seats import Seat
 
 LOGO = StoredPicture(Upload("company-logo", Logo()))
-"""The picture of a company: nobody's photo."""
+"""A company's logo: no user's photo."""
 _BLANKED = StoredPicture(Upload("blank-0", Blank(0)))
 
 
 class Hand(Protocol):
-    """What a make-up may deal to one user."""
+    """What a make-up can use to fill the stores of one user."""
 
     @property
     def turn(self) -> int:
-        """How many users of the same scenario came before."""
+        """Number of users of the same scenario that came before."""
         ...
 
     @property
@@ -50,15 +49,15 @@ class MakeUp:
     name: str
     about: str
     change: Callable[[Hand, Holdings], Holdings]
-    """What the stores of a user hold, from what they would hold in an ordinary tenant."""
+    """Returns what the stores of a user hold, given what they would hold in an ordinary tenant."""
     happens: bool = False
-    """Something happened to the tenant in one month; otherwise it always was so."""
+    """Whether it happens to the tenant in one month; otherwise it was always so."""
     month: int = 0
-    """The month in which it happens unless another is asked for; of what always was so, the first."""
+    """The month in which it happens unless another is chosen; 0 where it was always so."""
     kept: float = 0.0
     """Share of the audited users whom it leaves alone."""
     keeps_odd: bool = False
-    """Those may be of any scenario that has a photo; otherwise they are in step."""
+    """Whether users left alone may be of any scenario that has a photo; otherwise they are in step."""
     without: frozenset[str] = frozenset()
     """Scenarios that would contradict it. They are dealt only where they are asked for by name."""
     who: Who | None = None
@@ -91,7 +90,7 @@ def _never_visited(hand: Hand, held: Holdings) -> Holdings:
 
 
 def _sharepoint_lost(_hand: Hand, held: Holdings) -> Holdings:
-    # The profiles were made anew and say nothing of pictures; the personal sites are there.
+    # The profiles were made anew and say nothing about pictures; the personal sites are still there.
     return _never_synchronised(held)
 
 
@@ -100,7 +99,7 @@ def _without_exchange(_hand: Hand, held: Holdings) -> Holdings:
 
 
 def _mass_upload(hand: Hand, held: Holdings) -> Holdings:
-    # SharePoint keeps what it had: it has not looked since.
+    # SharePoint keeps the earlier photo: it has not synchronised since.
     photo = hand.new()
     return replace(
         held,
@@ -117,7 +116,7 @@ def _logo_in_engage(_hand: Hand, held: Holdings) -> Holdings:
 
 
 def _written(held: Holdings, picture: StoredPicture) -> Holdings:
-    """The picture in the library, and shown."""
+    """The holdings with this picture in the library, and shown."""
     return replace(
         held,
         stored=picture,
@@ -143,7 +142,7 @@ def _detached(hand: Hand, held: Holdings) -> Holdings:
 
 
 def _withdrawn(_hand: Hand, held: Holdings) -> Holdings:
-    # A profile that SharePoint synchronised before is told that there is no picture; one that it never did is left.
+    # SharePoint marks profiles that it synchronised before as without a picture, and leaves the other profiles alone.
     return replace(
         held,
         entra=None,
@@ -173,7 +172,7 @@ def _scenarios_of(*kinds: Who) -> frozenset[str]:
     return frozenset(name for name, scenario in SCENARIOS.items() if scenario.who in kinds)
 
 
-# Whoever has no Exchange licence is shown the Graph photo by SharePoint, whatever it holds.
+# For users without an Exchange licence SharePoint shows the Graph photo, whatever its own stores hold.
 _NOT_SHAREPOINTS_OWN = _scenarios_of(Who.NO_EXCHANGE)
 _NO_PROFILE = frozenset({"no_profile", "account_reused"})
 
@@ -234,7 +233,7 @@ _ALL: tuple[MakeUp, ...] = (
     MakeUp("no-photos-97", "97 % of the users never had a photo anywhere", _never_had_one, kept=0.03, keeps_odd=True),
 )
 MAKE_UPS: Mapping[str, MakeUp] = {make_up.name: make_up for make_up in _ALL}
-"""By name, in the order they are told of."""
+"""By name, in the order in which messages list them."""
 LOST_BY_A_MOVE = "sharepoint-lost"
 """The make-up that a move to another tenant brings about by itself."""
 _NO_PHOTO_TO_KEEP = frozenset({"never_set", "placeholder_reference"})
@@ -247,19 +246,19 @@ class MadeUp:
     make_up: MakeUp
     month: int
     kept: frozenset[int]
-    """Places in the directory."""
+    """Places in the directory of the users whom it leaves alone."""
 
     def touches(self, place: int) -> bool:
-        """Whether the user at this place is made up."""
+        """Whether the make-up changes the user at this place."""
         return place not in self.kept
 
     def held(self, place: int, hand: Hand, held: Holdings) -> Holdings:
-        """What the stores of the user at this place hold, made up or left alone."""
+        """What the stores of the user at this place hold, changed by the make-up or left alone."""
         return self.make_up.change(hand, held) if self.touches(place) else held
 
 
 def find(name: str, month: int | None) -> tuple[MakeUp, int]:
-    """The make-up of this name, and the month in which it begins. Raises ValueError for what makes no sense."""
+    """The make-up of this name, and the month in which it begins. Raises ValueError where either is wrong."""
     make_up = MAKE_UPS.get(name)
     if make_up is None:
         raise ValueError(f"Unknown make-up {name}; there are {', '.join(MAKE_UPS)}.")
@@ -269,19 +268,19 @@ def find(name: str, month: int | None) -> tuple[MakeUp, int]:
 
 
 def narrowed(choice: Choice, make_up: MakeUp) -> Choice:
-    """The scenarios of such a tenant, where none were asked for by name."""
+    """The scenarios without those that contradict the make-up; all stay where they were asked for by name."""
     if not choice.everything:
         return choice
     return replace(choice, names=tuple(name for name in choice.names if name not in make_up.without))
 
 
 def seated(seat: Seat, make_up: MakeUp) -> Seat:
-    """The seat in such a tenant."""
+    """The seat with the kind of account that the make-up gives every audited user."""
     return replace(seat, who=make_up.who) if make_up.who and seat.who not in OUT_OF_SCOPE else seat
 
 
 def left_alone(make_up: MakeUp, seats: Sequence[Seat], seed: int) -> frozenset[int]:
-    """The places of those whom a make-up leaves alone: at least one, where there is anybody who can be."""
+    """The places of the users whom a make-up leaves alone: at least one if `kept` is not 0 and a user qualifies."""
     if not make_up.kept:
         return frozenset()
     audited = [place for place, seat in enumerate(seats) if seat.who not in OUT_OF_SCOPE]

@@ -1,11 +1,10 @@
-"""A tenant that misbehaves for everybody: a gateway, a cache or a half-moved service stands before one of its services.
+"""A tenant that misbehaves for everybody: a gateway, a cache or a half-moved service answers for one of its services.
 
-A misbehaviour is a function from the true answer to another one. It begins at a question that is chosen, and stays
-unless its last question is chosen too.
-Questions are counted as they come, those of its own kind only: a batch as its steps, a page of a list as one. What is
-true of the tenant stays what it was, and so does its truth file: what differs is what is said.
+A misbehaviour is a function from the true answer to another one. It begins at a chosen question, and does not end
+unless its last question is chosen, too. Only questions of its own kind are counted, as they come: a batch counts as its
+steps, a page of a list as one. The truth about the tenant and its truth file stay the same: only answers differ.
 
-None of these answers was seen on a live tenant; each is what a program that stands between does or could do.
+None of these answers was seen on a live tenant. A program between client and service gives them, or could give them.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _SOAP_EMAIL = re.compile(rb"(<(?:\w+:)?Email(?:\s[^>]*)?>)[^<]+(<)")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, and about whom."""
+    """The kind of a question, and the account that it is about."""
 
     kind: str
     """Of Graph: photo, sizes, value, batch, users, count, user; of Exchange: mailbox; of SharePoint: profile, shown,
@@ -50,13 +49,13 @@ class Question:
 
     @property
     def weight(self) -> int:
-        """As how many questions it counts."""
+        """The number of questions that it counts as."""
         return max(1, len(self.steps))
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A question, its true answer, and whatever else a false answer may be made of."""
+    """A question, its true answer, and everything else that a false answer can be made from."""
 
     origin: str
     request: Request
@@ -66,11 +65,11 @@ class Scene:
     engage: Mapping[str, Account]
     """Accounts by the number of their Engage user and by the id of its picture."""
     ask: Callable[[Request], Response]
-    """What the service truly answers to another question."""
+    """Returns the service's true answer to another question."""
 
     @property
     def account(self) -> Account | None:
-        """Whom the question is about; None where it is about nobody."""
+        """The account that the question is about; None where it is about no account."""
         return self.question.account
 
     @property
@@ -79,15 +78,15 @@ class Scene:
         return f"{self.request.path}?{unquote(self.request.query_string)}"
 
     def of(self, account: Account | None) -> Response:
-        """What is truly answered when the same is asked about another account; about nobody: the true answer."""
+        """The true answer to this question about another account; where that is None, about this account."""
         return self.true if account is None else self.ask(about(self.request, account))
 
     def first(self, holds: Callable[[Account], bool]) -> Account | None:
-        """The first in scope of whom this holds."""
+        """The first account in scope for which `holds` is true."""
         return next(self._holding(holds), None)
 
     def next(self, holds: Callable[[Account], bool]) -> Account | None:
-        """Who follows the account among those in scope of whom this holds, in a ring; None where it does not hold."""
+        """The next account in a ring of those in scope that `holds` accepts; None where it rejects this account."""
         ring = list(self._holding(holds))
         place = next((at for at, one in enumerate(ring) if self.account and one.id == self.account.id), None)
         return None if place is None else ring[(place + 1) % len(ring)]
@@ -107,7 +106,7 @@ class Misbehaviour:
     does: str
     """What happens, as a sentence."""
     workload: str
-    """Whose copies are misjudged where it is believed: entra, exchange, sharepoint, yammer; or directory."""
+    """The workload whose copies are misjudged if it is believed: entra, exchange, sharepoint, yammer; or directory."""
     origins: tuple[str, ...]
     asks: frozenset[str]
     """The kinds of question that it answers."""
@@ -115,11 +114,11 @@ class Misbehaviour:
     in_batch: bool | None = None
     """Only steps of a batch, or only what is asked outside of one; None for both."""
     later: bool = True
-    """Whether it can begin in mid-run: whether so many questions of its kind are asked that there is a middle."""
+    """Whether it can begin in mid-run: only where an audit asks many questions of its kind."""
     few: bool = False
-    """Whether it meets only an audit of a few users: who audits many asks otherwise."""
+    """Whether only an audit of a few users meets it: an audit of many users asks other questions."""
     looks_true: str = ""
-    """Of which true tenant it cannot be told, so that it may be believed; empty where it must not be."""
+    """The true tenant that looks the same, so that it may be believed; empty where it must not be believed."""
 
     def answers(self, origin: str, question: Question) -> bool:
         """Whether this question is one of its kind."""
@@ -129,17 +128,17 @@ class Misbehaviour:
 
 @dataclass
 class Play:
-    """What a tenant plays at the moment; whoever runs the tenant may change it between two audits."""
+    """The misbehaviour that a tenant plays at the moment. It may be changed between two audits."""
 
     misbehaviour: Misbehaviour | None = None
     start: int = 1
-    """The question from which on it misbehaves, counted from 1."""
+    """The first question that is answered falsely, counted from 1."""
     end: int | None = None
-    """The last question that is answered so; None where it does not end."""
+    """The last question that is answered falsely; None where the misbehaviour does not end."""
     asked: int = 0
     """How many questions of its kind came so far."""
     touched: set[str] = field(default_factory=set)
-    """Object ids of those in scope of whom something else was said than is true."""
+    """Object ids of the accounts in scope about which something false was said."""
 
     def begin(self, misbehaviour: Misbehaviour | None, start: int = 1, end: int | None = None) -> None:
         """Play this from now on; None to answer truly."""
@@ -147,7 +146,7 @@ class Play:
         self.touched.clear()
 
     def due(self, weight: int) -> bool:
-        """Whether this question, which counts so much, is one of those that are answered falsely; counts it."""
+        """Count this question as `weight` questions, and tell whether it is to be answered falsely."""
         first = self.asked + 1
         self.asked += weight
         return self.asked >= self.start and (self.end is None or first <= self.end)
@@ -174,7 +173,7 @@ class Misbehaving:
                 self._files.setdefault(prefix.lower(), account)
 
     def begin(self, path: Path) -> None:
-        """Misbehave from now on, and write down what is touched: its columns are `COLUMNS`."""
+        """Misbehave from now on, and write the touched accounts to this file, with the columns `COLUMNS`."""
         self._file = path.open("w", encoding="utf-8", newline="")
         self._write(COLUMNS)
         self.began = True
@@ -189,14 +188,14 @@ class Misbehaving:
     def told(
         self, origin: str, request: Request, true: Response, ask: Callable[[Request], Response], *, in_batch: bool
     ) -> Response:
-        """What is said in place of the true answer; the same object where that stands. `request` as routes know it."""
+        """A false answer, or the same object where the true answer stands. `request`: as routes know it."""
         played = self.play.misbehaviour
         if played is None or not self.began or origin not in played.origins:
             return true
         question = self.read(origin, request, in_batch=in_batch)
         if not played.answers(origin, question):
             return true
-        # Who brings no good token is told so by whatever stands there.
+        # A request without a good token is refused as ever.
         if not self.play.due(question.weight) or true.status == 401:
             return true
         scene = Scene(origin, request, question, true, self.lookup, self._engage, ask)
@@ -245,7 +244,7 @@ class Misbehaving:
             return Question("other")
         email = ews_soap.address(request.body) if request.method == "POST" else (request.query("email") or "").lower()
         account = self.lookup.by_address.get(email)
-        # What asks about nobody asks whether Exchange is there.
+        # A question about no account asks whether Exchange is there.
         return Question("mailbox" if account else "other", account)
 
     def _sharepoint(self, request: Request) -> Question:
@@ -283,11 +282,11 @@ class Misbehaving:
             self._write((played.name, scene.origin, scene.question.kind, self.play.asked, identity))
 
     def _touched(self, scene: Scene, told: Response) -> Iterable[Account]:
-        """Of whom something else is said than is true."""
+        """The accounts about which something false is said."""
         question = scene.question
         if question.kind == "batch":
             true, false = _by_id(json_of(scene.true), "responses"), _by_id(json_of(told), "responses")
-            # A batch that is refused as a whole says nothing of anybody: its steps are asked alone.
+            # A batch that is refused as a whole says nothing about any account: its steps are asked alone.
             steps = question.steps.items() if "responses" in _members(told) else ()
             return [
                 step.account for identity, step in steps if step.account and true.get(identity) != false.get(identity)
@@ -302,11 +301,11 @@ class Misbehaving:
     def _write(self, row: Sequence[object]) -> None:
         if self._file is not None:
             csv.writer(self._file).writerow(row)
-            # Readers look while the tenant runs.
+            # The file is read while the tenant runs.
             self._file.flush()
 
 
-# Asking about somebody else --------------------------------------------------------------------------
+# Asking about another account ------------------------------------------------------------------------
 
 
 def about(request: Request, account: Account) -> Request:
@@ -322,7 +321,7 @@ def about(request: Request, account: Account) -> Request:
 
 
 def _named(name: str, value: str, upn: str) -> str:
-    """The value of a parameter of the query, naming another account where it names one."""
+    """The value of a query parameter, in which this account replaces the named one, if any."""
     if name.lower() == "@v":
         return f"'{CLAIM_PREFIX}{upn.replace(chr(39), chr(39) * 2)}'"
     if name.lower() in {"accountname", "username"}:
@@ -355,12 +354,12 @@ def with_json(response: Response, value: object) -> Response:
 
 
 def picture_answer(rendition: Rendition) -> Response:
-    """A picture, said with 200."""
+    """An answer with status 200 and this picture."""
     return Response(200, rendition.data, rendition.content_type)
 
 
 def rendered(picture: Picture, store: Store, side: int) -> Rendition:
-    """A picture at the largest side that the store keeps and that is not above this one."""
+    """The largest rendition in the store that is no larger than `side`; without one, the largest of all."""
     smaller = [one for one in picture.sides(store) if one <= side]
     found = picture.at(store, smaller[-1]) if smaller else None
     return found or picture.largest(store)
@@ -378,7 +377,7 @@ def _by_id(body: Any, member: str) -> dict[str, Any]:
 
 
 def _same(told: Response, true: Response) -> bool:
-    """Whether two answers are the same to whoever gets them; the ids of requests differ every time."""
+    """Whether two answers are the same to the client. Request ids are not compared: they differ every time."""
     return told is true or _heard(told) == _heard(true)
 
 

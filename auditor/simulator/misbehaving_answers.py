@@ -1,7 +1,7 @@
-"""What programs that stand before a service, or services that are half moved, answer to everybody.
+"""Answers that programs before a service, or half-moved services, give to everybody.
 
-Pages of gateways and servers are written as these programs usually write them. Assumption: every one of these answers;
-what Microsoft's own front doors say in such a state is not known.
+Pages of gateways and servers are written as these programs usually write them. All of these answers are assumptions:
+it is not known what Microsoft's own front ends say in such a state.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ PIXEL = Response(200, base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAA
 
 
 def always(response: Response) -> Change:
-    """Answers everybody alike."""
+    """Gives everybody the same answer."""
     return lambda _scene: response
 
 
 def where_found(change: Change) -> Change:
-    """Changes only what is answered with 200."""
+    """Changes only true answers with status 200."""
     return lambda scene: change(scene) if scene.true.status == 200 else scene.true
 
 
@@ -65,7 +65,7 @@ def png(image: Image.Image) -> Response:
 
 @lru_cache(maxsize=8)
 def silhouette(side: int) -> Response:
-    """The outline of nobody, not drawn as any of the services draws its own."""
+    """The outline of a person, drawn otherwise than any of the services draws its own."""
     return png(drawing.silhouette(0, side))
 
 
@@ -92,7 +92,7 @@ def former(account: Account) -> StoredPicture:
     return StoredPicture(Upload(f"former-{account.id}", Drawn(crc32(account.id.encode()))))
 
 
-# Whose copy is where -----------------------------------------------------------------------------------
+# Which stores have a photo -----------------------------------------------------------------------------
 
 
 def in_graph(account: Account) -> bool:
@@ -124,5 +124,5 @@ def in_engage(account: Account) -> bool:
 
 
 def about_first(scene: Scene) -> Account | None:
-    """The first in scope whose photo every store has: whose answer a cache would have kept."""
+    """The first account in scope whose photo every store has. A cache would have kept the answer about this account."""
     return scene.first(lambda one: in_graph(one) and in_exchange(one) and in_sharepoint(one) and in_engage(one))

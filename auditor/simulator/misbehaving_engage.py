@@ -1,4 +1,4 @@
-"""How Viva Engage, or what stands before it, answers everybody falsely: the list, single addresses and pictures."""
+"""False answers that Viva Engage, or a program before it, gives to everybody: list, addresses and pictures."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ Entry = dict[str, Any]
 
 
 def _entries(change: Callable[[Scene, Entry], Entry]) -> Change:
-    """Changes each account of a list, or of what is found under an address."""
+    """Changes each account of a list, or each account found under an address."""
 
     def changed(scene: Scene) -> Response:
         listed = json_of(scene.true)
@@ -82,7 +82,7 @@ def _first_page(scene: Scene) -> Response:
 
 
 def _first_page_again(scene: Scene) -> Response:
-    """Every further page is the first one; the end of the list stays its end."""
+    """Every further page repeats the first one; the empty page that ends the list stays empty."""
     if _page(scene) == 1 or scene.true.body == b"[]":
         return scene.true
     query = re.sub(r"page=\d+", "page=1", scene.request.query_string)
@@ -97,7 +97,7 @@ def _without_picture(_scene: Scene, entry: Entry) -> Entry:
 
 
 def _pictured(entry: Entry, picture: str) -> Entry:
-    """The account with the addresses of another picture. Signatures stand for a picture: these no longer fit."""
+    """The account with the addresses of another picture. A signature belongs to one picture: these no longer fit."""
 
     def of(url: str) -> str:
         return _MUGSHOT.sub(lambda found: found[0][: -len(found[1])] + picture, url)
@@ -106,7 +106,7 @@ def _pictured(entry: Entry, picture: str) -> Entry:
 
 
 def _with_mugshot_of(other: Callable[[Scene, Account], Account | None]) -> Change:
-    """Gives each account that has a picture the addresses of somebody else's."""
+    """Gives each account that has a picture the addresses of another account's picture."""
 
     def change(scene: Scene, entry: Entry) -> Entry:
         account = scene.engage.get(str(entry.get("id")))
@@ -168,7 +168,7 @@ def _next_mugshot(scene: Scene) -> Response:
 
 
 def _logo(scene: Scene) -> Response:
-    """A picture that is nobody's: an Engage user who is in no directory."""
+    """A picture of an Engage user who is not in the directory: it is no audited user's photo."""
     first = about_first(scene)
     return scene.true if first is None else picture_answer(rendered(former(first), "yammer", _side(scene)))
 

@@ -1,4 +1,4 @@
-"""How Exchange Web Services, or what stands before them, answer everybody falsely."""
+"""False answers that Exchange Web Services, or a program before them, give to everybody."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ERROR_PAGE = "/ews/genericerrorpage.htm"
 
 
 def _said(body: bytes, rest: Response = EMPTY_404) -> Change:
-    """Answers in SOAP; in the REST form, which has no such words, `rest`."""
+    """Answers a SOAP question with `body`; a question in the REST form, which has no such words, with `rest`."""
 
     def change(scene: Scene) -> Response:
         return Response(200, body, _XML) if scene.request.method == "POST" else rest
@@ -49,7 +49,7 @@ def _pictured(scene: Scene, picture: Rendition) -> Response:
 
 
 def _shows(response: Response) -> Change:
-    """Shows everybody who is asked about this picture."""
+    """Shows this picture for every account that is asked about."""
     return lambda scene: _pictured(scene, Rendition(response.body, response.content_type, 1, 1))
 
 

@@ -1,4 +1,4 @@
-"""How Microsoft Graph, or what stands before it, answers everybody falsely: photos, batches and the list of users."""
+"""False answers that Microsoft Graph, or a program before it, gives to everybody: photos, batches, list of users."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Entry = dict[str, Any]
 
 
 def _described(change: Callable[[Entry], Entry]) -> Change:
-    """Changes the metadata of a photo, of one size or of each; what is no metadata stays."""
+    """Changes the metadata of a photo, in one size or in each of a list; other answers stay."""
 
     def changed(scene: Scene) -> Response:
         body = json_of(scene.true)
@@ -55,7 +55,7 @@ def _described(change: Callable[[Entry], Entry]) -> Change:
 
 
 def _one_pixel(scene: Scene) -> Response:
-    """As it is documented for users without a photo: metadata of one pixel, and 404 for its bytes."""
+    """The documented answer for users without a photo: metadata of one pixel, and 404 for its bytes."""
     if scene.question.kind == "value":
         return BARE_404
     none = {
@@ -81,7 +81,7 @@ def _of_one(scene: Scene) -> Response:
 
 
 def _under_own_name(scene: Scene) -> Response:
-    """The next user's photo and metadata, with the user who was asked about named in it."""
+    """The next user's photo and metadata; the metadata name the user who was asked about."""
     other = scene.next(in_graph)
     told = scene.of(other)
     if other is None or scene.account is None or "json" not in told.content_type:
@@ -129,7 +129,7 @@ def _reversed(answers: list[Entry]) -> list[Entry]:
 
 
 def _numbered(answers: list[Entry]) -> list[Entry]:
-    """Answers in the order in which they came to be, under the ids in the order of the question."""
+    """The answers in another order, as if in order of completion, under the ids in the order of the question."""
     return _under(sorted(answers, key=lambda one: str(one["id"])[::-1]), [one["id"] for one in answers])
 
 
@@ -146,7 +146,7 @@ def _one_body(answers: list[Entry]) -> list[Entry]:
 
 
 def _listed(change: Callable[[list[Entry]], list[Entry]], *, goes_on: bool = True) -> Change:
-    """Changes the entries of a page of users; `goes_on`: whether it still names the next page."""
+    """Changes the entries of a page of users. `goes_on`: whether the page still names the next one."""
 
     def changed(scene: Scene) -> Response:
         body = json_of(scene.true)

@@ -1,4 +1,4 @@
-"""How SharePoint, or what stands before it, answers everybody falsely: profiles, pictures that are shown and stored."""
+"""False answers that SharePoint, or a program before it, gives to everybody: profiles, shown and stored pictures."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _null(scene: Scene) -> Response:
 
 
 def _properties(change: Callable[[Scene, list[Property]], list[Property]]) -> Change:
-    """Changes the properties of a profile; what is no profile stays."""
+    """Changes the properties of a profile; other answers stay."""
 
     def changed(scene: Scene) -> Response:
         body = json_of(scene.true)

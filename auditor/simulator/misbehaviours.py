@@ -15,14 +15,14 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
 
 
 class NoSuchMisbehaviourError(Exception):
-    """What was asked for is no misbehaviour; the message says what is wrong."""
+    """The words name no misbehaviour, or no questions of it; the message says what is wrong."""
 
 
 _QUESTIONS = re.compile(r"([1-9][0-9]{0,8})(?:-([1-9][0-9]{0,8}))?")
 
 
 def read_misbehaviour(text: str) -> Play:
-    """What `NAME`, `NAME@FROM` or `NAME@FROM-TO` plays; FROM and TO count the questions of its kind from 1."""
+    """The play that `NAME`, `NAME@FROM` or `NAME@FROM-TO` names; FROM and TO count questions of its kind from 1."""
     name, at, questions = text.partition("@")
     if name not in MISBEHAVIOURS:
         near = [one for one in MISBEHAVIOURS if name and name in one] or sorted(MISBEHAVIOURS)
