@@ -170,6 +170,7 @@ def _instead(
         strange[suspicion.concerned] = True
         strange &= ~like_its_own(everybody, answers)
     if suspicion.kind is Kind.OTHERS_PHOTOS:
+        strange &= answers.holds_photo
         strange &= somebody_elses(everybody, answers, strange)
     found = {}
     for place in suspicion.concerned.tolist():

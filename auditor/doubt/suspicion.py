@@ -152,8 +152,9 @@ def _pictures(everybody: Everybody, answers: Answers, order: Places) -> Iterator
     elsewhere = left & somebody_elses(everybody, answers, left)
     alike = _most_of(elsewhere[order], OF, IN_A_ROW)
     if alike.any():
-        # A service that mixes people up also shows pictures whose owner is not recognised.
-        concerned = np.flatnonzero(answers.heard & ~answers.own & left)
+        # A service that mixes people up gives some of them a placeholder, nothing, or a picture whose owner is unknown.
+        like, _ = _compared(everybody, answers)
+        concerned = np.flatnonzero(answers.heard & answers.learned & ~answers.own & ~like)
         yield Suspicion(answers.workload, Kind.OTHERS_PHOTOS, order[alike], concerned)
     alike = _most_of((left & ~elsewhere)[order], OF, IN_A_ROW)
     if alike.any():
@@ -162,7 +163,16 @@ def _pictures(everybody: Everybody, answers: Answers, order: Places) -> Iterator
 
 
 def like_its_own(everybody: Everybody, answers: Answers) -> Flags:
-    """Where a copy looks like the user's reference photo, or the reference like one of the user's copies."""
+    """Where a copy looks like the user's reference photo, or cannot be compared with it; of the reference: with a copy.
+
+    A picture that cannot be compared with another one is not strange.
+    """
+    like, known = _compared(everybody, answers)
+    return like | ~known
+
+
+def _compared(everybody: Everybody, answers: Answers) -> tuple[Flags, Flags]:
+    """Where a picture looks like another one of the same user's, and where there is another one."""
     if answers.workload is everybody.reference:
         held_against = everybody.others(answers.workload)
     else:
@@ -172,8 +182,7 @@ def like_its_own(everybody: Everybody, answers: Answers) -> Flags:
     for other in held_against:
         known |= other.holds_photo
         like |= other.holds_photo & (apart(answers.phash, other.phash) <= NEAR)
-    # A picture that cannot be compared with another one is not strange.
-    return like | ~known
+    return like, known
 
 
 def somebody_elses(everybody: Everybody, answers: Answers, places: Flags) -> Flags:

@@ -137,7 +137,8 @@ def test_a_control_that_failed_goes_before_what_somebody_says() -> None:
 
 def test_a_service_that_mixes_people_up_is_not_believed_where_the_owner_is_not_recognised_either() -> None:
     def next_one(place: int) -> Answer:
-        return shows(place + (40_001 if place % 8 == 0 else 2))
+        odd = {0: shows(place + 40_001), 3: ABSENT, 5: Answer(Status.PLACEHOLDER, 20_001), 6: Answer(Status.UNREADABLE)}
+        return odd.get(place % 9, shows(place + 2))
 
     world = World(USERS, lambda w, p: shows(p + 1), lies(EXCHANGE, 0, next_one), always(EXCHANGE, next_one))
     assert world.believed_falsely() == 0
