@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from auditor.model import OWN, Fingerprint, Observation, Status, Workload
+from auditor.model import FAULT_REASONS, OWN, Fingerprint, Observation, Status, Workload
 
 Flags = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.intp]
@@ -35,6 +35,10 @@ class Answers:
     """The perceptual hash of the picture; 0 where there is no picture."""
     sha256: Sequence[str]
     """SHA-256 of the received bytes, image or not; empty where no bytes came."""
+    failed: Flags
+    """Where nothing was learned because of a fault (`FAULT_REASONS`)."""
+    way: Sequence[str]
+    """By which way each was read."""
 
     def has(self, *statuses: Status) -> Flags:
         """Where the answer has one of these statuses."""
@@ -53,7 +57,7 @@ class Answers:
     def with_rows(self, rows: Mapping[int, Observation]) -> Answers:
         """A copy with these observations at their places."""
         status, own, at, phash = self.status.copy(), self.own.copy(), self.at.copy(), self.phash.copy()
-        heard, sha256 = self.heard.copy(), list(self.sha256)
+        heard, sha256, failed, way = self.heard.copy(), list(self.sha256), self.failed.copy(), list(self.way)
         for place, one in rows.items():
             status[place] = _CODE[one.status]
             own[place] = bool(one.signals.get(OWN))
@@ -61,7 +65,9 @@ class Answers:
             at[place] = int(one.observed_at.timestamp() * 1000)
             phash[place] = hash_of(one.fingerprint)
             sha256[place] = one.fingerprint.sha256 if one.fingerprint else one.digest
-        return replace(self, status=status, own=own, heard=heard, at=at, phash=phash, sha256=sha256)
+            failed[place] = one.status is Status.UNKNOWN and one.reason in FAULT_REASONS
+            way[place] = str(one.way)
+        return Answers(self.workload, status, own, heard, at, phash, sha256, failed, way)
 
     def without(self, places: Sequence[int]) -> Answers:
         """A copy in which the answers at these places are unknown."""

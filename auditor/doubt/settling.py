@@ -165,6 +165,8 @@ def _instead(
 ) -> dict[int, Observation]:
     """The second answers that replace the first ones, by place: those that are better than the first ones."""
     answers = everybody.answers[suspicion.workload]
+    mixed_up = suspicion.kind is Kind.OTHERS_PHOTOS
+    their_own = like_its_own(everybody, answers) & answers.holds_photo
     strange = np.zeros(len(answers.status), dtype=bool)
     if suspicion.kind in {Kind.ONE_PICTURE, Kind.OTHERS_PHOTOS}:
         strange[suspicion.concerned] = True
@@ -177,8 +179,10 @@ def _instead(
         one = again.get(place)
         if one is None or one.status is Status.UNKNOWN:
             continue
-        # Where both ways give the same strange picture, the second answer is no better than the first.
-        if not (strange[place] and _stays(first, answers, place, one)):
+        # Where both ways give the same strange picture, the second answer is no better than the first; nor is it of a
+        # service that mixes people up, where it came by the same way.
+        no_better = strange[place] or (mixed_up and not their_own[place] and answers.way[place] == one.way)
+        if not (no_better and _stays(first, answers, place, one)):
             found[place] = one
     return found
 

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from auditor.doubt.answers import STATUSES, Answers, Before, Everybody
 from auditor.doubt.settling import Again
-from auditor.model import OWN, Column, Fingerprint, Observation, Reason, Status, Workload
+from auditor.model import FAULT_REASONS, OWN, Column, Fingerprint, Observation, Reason, Status, Workload
 from auditor.repetition import Tile, undecided
 from auditor.runs import frames
 from auditor.runs.baselines import usable
@@ -42,7 +42,8 @@ EARLIER_COLUMNS = (
     Column("sha256", "string", "SHA-256 of the picture's bytes then"),
     Column("phash", "string", "its perceptual hash; empty where the recipe was another one"),
 )
-_LIGHT = ("user_id", "judged", "status", "observed_at", "read_in", "signals", "phash", "dhash", "sha256")
+_LIGHT = ("user_id", "judged", "status", "observed_at", "read_in", "signals", "phash", "dhash", "sha256", "reason",
+          "way")  # fmt: skip
 
 
 def read_everybody(run: RunFolder, tiles: Mapping[Tile, int]) -> Everybody:
@@ -85,6 +86,7 @@ def _answers(run: RunFolder, workload: Workload, place_of: Mapping[str, int], ti
     unknown = STATUSES.index(Status.UNKNOWN)
     status, own, heard = np.full(count, unknown, np.int8), np.zeros(count, bool), np.zeros(count, bool)
     at, phash, sha256 = np.zeros(count, np.int64), np.zeros(count, np.uint64), [""] * count
+    failed, way = np.zeros(count, bool), [""] * count
     code = {str(one): number for number, one in enumerate(STATUSES)}
     for shard in range(run.shards):
         part = run.read_part(observations_part(workload, shard), _LIGHT)
@@ -93,8 +95,9 @@ def _answers(run: RunFolder, workload: Workload, place_of: Mapping[str, int], ti
         carries = pc.match_substring(signals, f'"{OWN}": "').to_pylist()
         perhaps = undecided(part).to_pylist()
         moments = pc.cast(part["observed_at"], pa.timestamp("ms", tz="UTC")).cast("int64").to_pylist()
-        columns = (part[name].to_pylist() for name in ("user_id", "status", "read_in", "phash", "dhash", "sha256"))
-        for user_id, said, read_in, hashed, dhash, digest, carried, may_be, moment in zip(
+        names = ("user_id", "status", "read_in", "phash", "dhash", "sha256", "reason", "way")
+        columns = (part[name].to_pylist() for name in names)
+        for user_id, said, read_in, hashed, dhash, digest, reason, read_by, carried, may_be, moment in zip(
             *columns, carries, perhaps, moments, strict=True
         ):
             place = place_of.get(user_id)
@@ -103,8 +106,9 @@ def _answers(run: RunFolder, workload: Workload, place_of: Mapping[str, int], ti
             if said == Status.PHOTO and may_be and (hashed, dhash) in tiles:
                 said = str(Status.PLACEHOLDER)
             status[place], own[place], heard[place], at[place] = code[said], carried, not read_in, moment
-            phash[place], sha256[place] = int(hashed or "0", 16), digest
-    return Answers(workload, status, own, heard, at, phash, sha256)
+            phash[place], sha256[place], way[place] = int(hashed or "0", 16), digest, read_by
+            failed[place] = said == Status.UNKNOWN and reason in FAULT_REASONS
+    return Answers(workload, status, own, heard, at, phash, sha256, failed, way)
 
 
 def _before(run: RunFolder, workload: Workload, place_of: Mapping[str, int]) -> Before:

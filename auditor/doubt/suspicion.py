@@ -97,12 +97,10 @@ def _of(everybody: Everybody, answers: Answers) -> Iterator[Suspicion]:
     photo_elsewhere = np.zeros(len(answers.status), dtype=bool)
     for other in everybody.others(answers.workload):
         photo_elsewhere |= other.holds_photo
-    counts = answers.heard & answers.learned & ~answers.own & photo_elsewhere
-    order = _by_time(answers, counts)
-    if len(order) < IN_A_ROW:
-        return
-    yield from _nothing(everybody, answers, order)
-    yield from _pictures(everybody, answers, order)
+    counts = answers.heard & ~answers.own & photo_elsewhere
+    # Failures do not show that the service is well: answers of nothing among them stand alone.
+    yield from _nothing(everybody, answers, _by_time(answers, counts & (answers.learned | answers.failed)))
+    yield from _pictures(everybody, answers, _by_time(answers, counts & answers.learned))
 
 
 def _by_time(answers: Answers, counts: Flags) -> Places:
@@ -111,13 +109,16 @@ def _by_time(answers: Answers, counts: Flags) -> Places:
 
 
 def _nothing(everybody: Everybody, answers: Answers, order: Places) -> Iterator[Suspicion]:
+    if len(order) < IN_A_ROW:
+        return
     concerned = np.flatnonzero(answers.heard & ~answers.own & answers.has(*_NOTHING))
-    shows_nothing = answers.has(*_NOTHING)[order]
+    shows_nothing = (answers.has(*_NOTHING) | answers.failed)[order]
     alike = _most_of(shows_nothing, IN_A_ROW, IN_A_ROW)
     if len(order) < WINDOW:
         alike |= shows_nothing & (shows_nothing.sum() >= SHARE * len(order))
     else:
         alike |= _most_of(shows_nothing, WINDOW, int(np.ceil(SHARE * WINDOW)))
+    alike &= ~answers.failed[order]
     if alike.any():
         suspected = order[alike]
         statuses, numbers = np.unique(answers.status[suspected], return_counts=True)

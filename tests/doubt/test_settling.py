@@ -6,12 +6,13 @@ import pytest
 
 from auditor.doubt.settling import Settled, Why
 from auditor.doubt.suspicion import Kind, suspect
-from auditor.model import Status, Workload
+from auditor.model import Status, Way, Workload
 from tests.doubt.worlds import (
     ABSENT,
     ENTRA,
     EXCHANGE,
     SHAREPOINT,
+    SILENT,
     UNKNOWN_USER,
     YAMMER,
     Answer,
@@ -142,6 +143,31 @@ def test_a_service_that_mixes_people_up_is_not_believed_where_the_owner_is_not_r
 
     world = World(USERS, lambda w, p: shows(p + 1), lies(EXCHANGE, 0, next_one), always(EXCHANGE, next_one))
     assert world.believed_falsely() == 0
+
+
+def test_what_comes_by_the_same_way_from_a_service_that_mixes_people_up_is_not_believed() -> None:
+    def first(workload: Workload, place: int, true: Answer) -> Answer:
+        if workload is not SHAREPOINT:
+            return true
+        return Answer(Status.PLACEHOLDER, 20_001) if place % 20 == 7 else shows((place + 1) % USERS + 1)
+
+    def second(workload: Workload, place: int, true: Answer) -> Answer:
+        return first(workload, place, true) if place % 20 == 7 else true
+
+    world = World(USERS, lambda w, p: shows(p + 1), first, second, second_way=Way.GRAPH_BATCH)
+    assert world.believed_falsely() == 0
+    assert world.open() == 4
+
+
+def test_few_answers_of_nothing_among_failures_are_suspect() -> None:
+    def first(workload: Workload, place: int, true: Answer) -> Answer:
+        if workload is not SHAREPOINT or place < 8:
+            return true
+        return ABSENT if place % 12 == 9 else SILENT
+
+    world = World(USERS, lambda w, p: shows(p + 1), first, always(SHAREPOINT, ABSENT))
+    assert world.believed_falsely() == world.users - 8 - world.open()
+    assert all(one is None or one.status is not Status.ABSENT for one in world.judged().values())
 
 
 def test_a_mass_upload_is_believed_once_the_reference_stood() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from auditor.doubt.answers import STATUSES, Answers, Before, Everybody, hash_of
 from auditor.doubt.settling import Unfolded, unfold
-from auditor.model import OWN, Fingerprint, Observation, Status, Way, Workload
+from auditor.model import OWN, Fingerprint, Observation, Reason, Status, Way, Workload
 from auditor.photos import fingerprint
 
 BEGUN = datetime(2026, 11, 30, tzinfo=UTC)
@@ -67,14 +67,16 @@ class World:
     before: Mapping[Workload, Callable[[int], Answer]] = field(default_factory=dict)
     true_here: frozenset[tuple[str, str]] = frozenset()
     workloads: tuple[Workload, ...] = tuple(Workload)
+    second_way: Way = Way.GRAPH_SINGLE
     asked: int = 0
 
-    def observation(self, workload: Workload, place: int, answer: Answer) -> Observation:
+    def observation(self, workload: Workload, place: int, answer: Answer, way: Way = Way.GRAPH_BATCH) -> Observation:
         """An answer as the collectors give it."""
         made = photo(answer.picture) if answer.picture else None
         return Observation(
-            f"user-{place}", workload, answer.status, Way.NONE, BEGUN + timedelta(milliseconds=place),
+            f"user-{place}", workload, answer.status, way, BEGUN + timedelta(milliseconds=place),
             fingerprint=made, signals={OWN: answer.own} if answer.own else {},
+            reason=Reason.UNEXPECTED_ANSWER if answer.status is Status.UNKNOWN else "",
         )  # fmt: skip
 
     def heard(self, workload: Workload, place: int) -> Answer:
@@ -89,6 +91,7 @@ class World:
             empty = Answers(
                 workload, np.full(count, STATUSES.index(Status.UNKNOWN), np.int8), np.zeros(count, bool),
                 np.ones(count, bool), np.zeros(count, np.int64), np.zeros(count, np.uint64), [""] * count,
+                np.zeros(count, bool), [""] * count,
             )  # fmt: skip
             rows = {place: self.observation(workload, place, self.heard(workload, place)) for place in range(count)}
             answers[workload] = empty.with_rows(rows)
@@ -124,7 +127,7 @@ class World:
                 for place in places:
                     self.asked += 1
                     answer = self.second(workload, place, self.true(workload, place))
-                    again.setdefault(workload, {})[place] = self.observation(workload, place, answer)
+                    again.setdefault(workload, {})[place] = self.observation(workload, place, answer, self.second_way)
         raise AssertionError("it never ends")
 
     def judged(self) -> dict[tuple[Workload, int], Answer | None]:
