@@ -166,12 +166,13 @@ def _instead(
     """The second answers that replace the first ones, by place: those that are better than the first ones."""
     answers = everybody.answers[suspicion.workload]
     mixed_up = suspicion.kind is Kind.OTHERS_PHOTOS
-    their_own = like_its_own(everybody, answers) & answers.holds_photo
+    not_strange = like_its_own(everybody, answers)
+    their_own = not_strange & answers.holds_photo
     strange = np.zeros(len(answers.status), dtype=bool)
-    if suspicion.kind in {Kind.ONE_PICTURE, Kind.OTHERS_PHOTOS}:
+    if mixed_up or suspicion.kind is Kind.ONE_PICTURE:
         strange[suspicion.concerned] = True
-        strange &= ~like_its_own(everybody, answers)
-    if suspicion.kind is Kind.OTHERS_PHOTOS:
+        strange &= ~not_strange
+    if mixed_up:
         strange &= answers.holds_photo
         strange &= somebody_elses(everybody, answers, strange)
     found = {}
@@ -233,6 +234,7 @@ service that mixes people up. Where every user is shown the picture, no user is 
 
 
 _CAN_BE_TWICE = NOTHING | {Kind.ONE_PICTURE, Kind.OTHERS_PHOTOS}
+"""Kinds that the second answers are examined for, too: the other way may be no better."""
 
 
 def _spread(places: Places, most: int) -> list[int]:

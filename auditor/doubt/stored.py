@@ -159,17 +159,22 @@ def remember_earlier(run: RunFolder, baseline: Path | None, reports: Path) -> No
             break
         if path.resolve() == run.path.resolve():
             continue
+        heard: dict[Workload, list[dict[str, Any]]] = {}
+        run_id = ""
         with suppress(RunError, OSError, KeyError, ValueError):
             earlier = open_run(path, exclusive=False)
             usable(earlier)
             if not same_tenant(earlier.manifest, run.manifest):
                 continue
+            run_id = str(earlier.manifest.get("run_id", ""))
             for workload in sorted(waiting):
                 if is_sure(earlier.manifest, workload):
-                    rows = _heard(earlier, workload, user_ids, str(run.manifest.get("recipe", "")))
-                    run.write_part(earlier_part(workload), frames.table(EARLIER_COLUMNS, rows))
-                    used[str(workload)] = str(earlier.manifest.get("run_id", ""))
-                    waiting.discard(workload)
+                    heard[workload] = _heard(earlier, workload, user_ids, str(run.manifest.get("recipe", "")))
+        # An earlier run may be unreadable; this run's own disk must not fail unnoticed.
+        for workload, rows in heard.items():
+            run.write_part(earlier_part(workload), frames.table(EARLIER_COLUMNS, rows))
+            used[str(workload)] = run_id
+            waiting.discard(workload)
     run.update(earlier_runs=used)
 
 

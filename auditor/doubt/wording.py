@@ -66,9 +66,10 @@ def fact(outcome: Outcome, users: int) -> dict[str, str] | None:
             "workload": str(suspicion.workload),
             "cause": ANSWERED_OTHERWISE,
             "sentence": f"{name} gave {count} the same answer ({said}). Asked another way it answered otherwise for"
-            f" {outcome.asked - outcome.stayed} of {outcome.asked}, so all were asked that way.",
+            f" {outcome.asked - outcome.stayed} of {outcome.asked}, so all were asked that way. Something between this"
+            " machine and the service may have given the first answers.",
             "confidence": str(Confidence.CERTAIN),
-            "settle": "Something between this machine and the service may have answered in its place.",
+            "settle": "",
             "fix": "",
         }
     if suspicion.kind in {Kind.DISAGREES, Kind.OTHER_PICTURES}:

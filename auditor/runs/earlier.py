@@ -96,11 +96,18 @@ class Earlier:
             try:
                 yield from self.run.read_part(part, ["user_id"]).column(0).to_pylist()
             except RunError:
+                # Who was answered otherwise is not known any more: everybody is heard anew.
                 self.tell(_damaged(self.run, part))
+                yield from self._people
         if Reason.DOUBTFUL not in self.run.manifest.get("unknown_reasons", {}).get(str(workload), {}):
             return
         for shard in range(self.run.shards):
-            rows = self.run.read_part(verdicts_part(shard), ["user_id", "workload", "reason"]).to_pylist()
+            try:
+                rows = self.run.read_part(verdicts_part(shard), ["user_id", "workload", "reason"]).to_pylist()
+            except RunError:
+                self.tell(_damaged(self.run, verdicts_part(shard)))
+                yield from (user_id for user_id, (place, *_) in self._people.items() if place == shard)
+                continue
             for row in rows:
                 if row["workload"] == workload and row["reason"] == Reason.DOUBTFUL:
                     yield row["user_id"]

@@ -14,7 +14,7 @@ from auditor.model import Observation, Status, Way, Workload
 from auditor.photos import RECIPE
 from auditor.runs.earlier import open_earlier
 from auditor.runs.erase import erase
-from auditor.runs.folder import RunFolder, again_part, earlier_part, observations_part, open_run
+from auditor.runs.folder import RunFolder, again_part, earlier_part, observations_part, open_run, verdicts_part
 from auditor.runs.whom import identify, person_in
 from tests.changes.conftest import START, Silent, print_of, run_of
 from tests.runs.conftest import user
@@ -148,3 +148,13 @@ def test_fewer_than_eight_users_prove_nothing(tmp_path: Path) -> None:
     few = {number: held for number, held in NOBODY_IN_SHAREPOINT.items() if number < 8}
     run = run_of(tmp_path / "run", few)
     assert {verdict for _, verdict, _ in verdicts(run, "sharepoint")} == {"missing"}
+
+
+def test_of_a_baseline_whose_verdicts_are_damaged_nothing_that_may_be_doubtful_is_carried_over(tmp_path: Path) -> None:
+    one_picture = {number: {"entra": name, "sharepoint": "person-3"} for number, name in PEOPLE.items()}
+    run = run_of(tmp_path / "run", one_picture)
+    (run.path / verdicts_part(1)).write_bytes(b"damaged")
+    told: list[str] = []
+    earlier = open_earlier(run.path, ("t",), RECIPE, told.append)
+    assert earlier.copies(Workload.SHAREPOINT, [user(number) for number in PEOPLE]) == {}
+    assert len(told) == 1
